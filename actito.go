@@ -1,0 +1,2 @@
+// Package actito loads data into Actito from Go.
+package actito
