@@ -1,0 +1,3 @@
+package actito
+
+const opToken = "get token"
