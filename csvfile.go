@@ -67,8 +67,8 @@ func (c *csvSink) readFrom(ctx context.Context, r io.Reader) error {
 	for idle := 0; c.usable(ctx) == nil; {
 		n, err := r.Read(c.buf[len(c.buf):cap(c.buf)])
 		c.buf = c.buf[:len(c.buf)+n]
-		if len(c.buf) == cap(c.buf) && c.flush(false) != nil {
-			break
+		if len(c.buf) == cap(c.buf) {
+			c.flush(false)
 		}
 		idle++
 		if n > 0 {
@@ -78,9 +78,9 @@ func (c *csvSink) readFrom(ctx context.Context, r io.Reader) error {
 			err = io.ErrNoProgress
 		}
 		if err == io.EOF {
-			return nil
+			break
 		}
-		if err != nil {
+		if err != nil && c.err == nil {
 			c.err = fmt.Errorf("actito: %s: %w", c.file, err)
 		}
 	}
@@ -110,7 +110,10 @@ func (c *csvSink) usable(ctx context.Context) error {
 
 // finish checks what only the end of the file shows.
 func (c *csvSink) finish(ctx context.Context) error {
-	if c.usable(ctx) != nil || c.flush(true) != nil {
+	if err := c.usable(ctx); err != nil {
+		return err
+	}
+	if c.flush(true); c.err != nil {
 		return c.err
 	}
 	if c.size == 0 {
@@ -141,14 +144,13 @@ func (c *csvSink) endFile() error {
 }
 
 // flush checks what is buffered and passes it on. Bytes of a character whose rest is to come stay buffered.
-func (c *csvSink) flush(last bool) error {
+func (c *csvSink) flush(last bool) {
 	if c.err == nil {
-		c.err = c.flushValid(last)
+		c.err = c.passOn(last)
 	}
-	return c.err
 }
 
-func (c *csvSink) flushValid(last bool) error {
+func (c *csvSink) passOn(last bool) error {
 	if c.size == 0 {
 		if err := c.checkStart(); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -197,17 +198,17 @@ type StagedFile struct {
 // [ErrNoRows], one above 100 MB, compressed, is a [*FileTooLargeError]. Any error, of a reader, of rows or of the
 // context too, discards all that was staged.
 func Stage(ctx context.Context, data ...Data) (*Staged, error) {
-	return staging{limit: maxFileSize, memory: stagingMemory}.stage(ctx, data)
+	return bounds{limit: maxFileSize, memory: stagingMemory}.stage(ctx, data)
 }
 
-// staging holds the bounds of what is staged.
-type staging struct {
+// bounds are those of what is staged.
+type bounds struct {
 	limit  int64  // bytes of each file as sent
 	memory int    // bytes of each file that are held in memory
 	dir    string // of temporary files; "" for the system's
 }
 
-func (g staging) stage(ctx context.Context, data []Data) (*Staged, error) {
+func (b bounds) stage(ctx context.Context, data []Data) (*Staged, error) {
 	if len(data) == 0 {
 		return nil, fmt.Errorf("%w: no data was given", ErrNoRows)
 	}
@@ -229,7 +230,7 @@ func (g staging) stage(ctx context.Context, data []Data) (*Staged, error) {
 		}
 	}()
 	for _, d := range data {
-		s.files = append(s.files, StagedFile{Name: d.name, compressed: &spool{staging: g, name: d.name}})
+		s.files = append(s.files, StagedFile{Name: d.name, compressed: &spool{bounds: b, name: d.name}})
 		if err := s.files[len(s.files)-1].fill(ctx, d); err != nil {
 			return nil, err
 		}
@@ -272,7 +273,7 @@ func (f *StagedFile) fill(ctx context.Context, d Data) error {
 }
 
 // Files describes what is staged, in the order in which it was given.
-func (s *Staged) Files() []StagedFile { return append([]StagedFile(nil), s.files...) }
+func (s *Staged) Files() []StagedFile { return slices.Clone(s.files) }
 
 // Close discards what is staged, temporary files included. A call that is still sending it fails. Closing again does
 // nothing.
@@ -298,9 +299,9 @@ func (f *StagedFile) part(field string) multipart.Part {
 // spool keeps bytes in memory, and in a temporary file when they become many. It is written by one goroutine and then
 // read by any number.
 type spool struct {
-	staging
-	name string // of the data, for errors
-	size int64
+	bounds bounds
+	name   string // of the data, for errors
+	size   int64
 
 	mu     sync.Mutex
 	closed bool
@@ -311,10 +312,10 @@ type spool struct {
 
 func (s *spool) Write(p []byte) (int, error) {
 	s.size += int64(len(p))
-	if s.size > s.limit {
-		return 0, &FileTooLargeError{File: s.name, Size: s.size, Limit: s.limit}
+	if s.size > s.bounds.limit {
+		return 0, &FileTooLargeError{File: s.name, Size: s.size, Limit: s.bounds.limit}
 	}
-	if s.file == nil && s.size <= int64(s.memory) {
+	if s.file == nil && s.size <= int64(s.bounds.memory) {
 		s.mem = append(s.mem, p...)
 		return len(p), nil
 	}
@@ -333,7 +334,7 @@ func (s *spool) toFile() error {
 	if s.file != nil {
 		return nil
 	}
-	f, err := os.CreateTemp(s.dir, "actito-*.zip") // mode 0600
+	f, err := os.CreateTemp(s.bounds.dir, "actito-*.zip") // mode 0600
 	if err != nil {
 		return err
 	}
