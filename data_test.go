@@ -67,7 +67,7 @@ func requireEmpty(t require.TestingT, dir string) {
 
 // lines is data whose rows are produced.
 func lines(name string, each func(write func(string) error) error) Data {
-	return rowsData(name, func(ctx context.Context, sink *csvSink) error {
+	return rowsData(name, func(ctx context.Context, sink *csvSink, _ blankRule) error {
 		return each(func(s string) error { return sink.writeLine(ctx, []byte(s)) })
 	})
 }
