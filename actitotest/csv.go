@@ -37,11 +37,14 @@ func parseCSV(text string, separator rune) ([][]string, error) {
 // end, or is empty.
 func parseCell(text, sep string) (cell, rest string, err error) {
 	if !strings.HasPrefix(text, `"`) {
-		end := len(text)
-		for _, stop := range []string{sep, "\n", "\r\n"} {
-			if i := strings.Index(text[:end], stop); i >= 0 {
-				end = i
-			}
+		end := strings.IndexByte(text, '\n')
+		if end < 0 {
+			end = len(text)
+		} else if end > 0 && text[end-1] == '\r' {
+			end--
+		}
+		if i := strings.Index(text[:end], sep); i >= 0 {
+			end = i
 		}
 		if strings.Contains(text[:end], `"`) {
 			return "", "", errors.New("a quote within a cell that is not quoted")

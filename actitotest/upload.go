@@ -119,35 +119,31 @@ func readAll[R io.ReadCloser](r R, err error) ([]byte, error) {
 // placeholder finds dates in a file name pattern, such as $yyyyMMdd.
 var placeholder = regexp.MustCompile(`\$(yyyy|yy|MM|dd|HH|mm|ss)+([-_](yyyy|yy|MM|dd|HH|mm|ss)+)*`)
 
-var (
-	dateLayout = strings.NewReplacer("$", "", "yyyy", "2006", "yy", "06", "MM", "01", "dd", "02", "HH", "15", "mm", "04", "ss", "05")
-	// A file is named before it is sent: its time of day is not the one of its arrival.
-	dateExpr = strings.NewReplacer("$", "", "HH", "[0-9]{2}", "mm", "[0-9]{2}", "ss", "[0-9]{2}")
-)
+// dates writes the parts of a date at t; those of the time of day are given.
+func dates(t time.Time, hour, minute, second string) *strings.Replacer {
+	return strings.NewReplacer("$", "", "yyyy", t.Format("2006"), "yy", t.Format("06"),
+		"MM", t.Format("01"), "dd", t.Format("02"), "HH", hour, "mm", minute, "ss", second)
+}
 
 // resolve writes a pattern as the name that is expected at t.
 func resolve(pattern string, t time.Time) string {
-	return placeholder.ReplaceAllStringFunc(pattern, func(date string) string {
-		return t.Format(dateLayout.Replace(date))
-	})
+	return placeholder.ReplaceAllStringFunc(pattern, dates(t, t.Format("15"), t.Format("04"), t.Format("05")).Replace)
 }
 
-// fits says whether a file name has the form of a pattern on the day of t. No
-// pattern fits every name.
+// fits says whether a file name has the form of a pattern on the day of t. The
+// time of day may be any: a file is named before it arrives. No pattern fits every
+// name.
 func fits(pattern, name string, t time.Time) bool {
 	if pattern == "" {
 		return true
 	}
-	var expr strings.Builder
-	rest := pattern
+	const twoDigits = "[0-9]{2}"
+	day := dates(t, twoDigits, twoDigits, twoDigits)
+	expr, end := "^", 0
 	for _, at := range placeholder.FindAllStringIndex(pattern, -1) {
-		before := len(pattern) - len(rest)
-		expr.WriteString(regexp.QuoteMeta(pattern[before:at[0]]))
-		day := dateExpr.Replace(pattern[at[0]:at[1]])
-		expr.WriteString(day)
-		rest = pattern[at[1]:]
+		expr += regexp.QuoteMeta(pattern[end:at[0]]) + day.Replace(pattern[at[0]:at[1]])
+		end = at[1]
 	}
-	expr.WriteString(regexp.QuoteMeta(rest))
-	ok, err := regexp.MatchString("^"+expr.String()+"$", name)
+	ok, err := regexp.MatchString(expr+regexp.QuoteMeta(pattern[end:])+"$", name)
 	return ok && err == nil
 }

@@ -21,6 +21,8 @@ func newChange() change {
 
 // find gives the existing row that a change is about: of a profile table the one
 // that has one of its unique values, of a custom table the one with its key.
+// assumed: a profile may be found by one unique value and get another one changed,
+// as when a customer has a new address
 func (t *table) find(ch change) (*row, *problem) {
 	var found *row
 	for _, a := range t.Attributes {
