@@ -145,7 +145,7 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Co
 	}
 	d := rowsData(name, func(ctx context.Context, sink *csvSink, blanks blankRule) error {
 		line := csvrow.Append(nil, sink.separator, cols.header()...)
-		if err := sink.writeLine(ctx, csvrow.End(line, 0)); err != nil {
+		if err := sink.writeLine(ctx, line); err != nil {
 			return err
 		}
 		var row T // one for all, so that a row costs no allocation
