@@ -256,6 +256,8 @@ func checkText(text []byte) error {
 	return nil
 }
 
+var errNotNumber = &ValidationError{Rule: "number", Detail: "not a number in decimal notation"}
+
 // maxExponent is past the range of float64: numbers with a larger one would be written out in absurd length.
 const maxExponent = 400
 
@@ -264,9 +266,9 @@ func appendDecimal(dst []byte, number string) ([]byte, error) {
 	if number == "" {
 		return dst, nil
 	}
-	notNumber := &ValidationError{Rule: "number", Detail: "not a number in decimal notation"}
-	if last := number[len(number)-1]; !json.Valid([]byte(number)) || last < '0' || last > '9' || number[0] > '9' || number[0] < '-' {
-		return dst, notNumber
+	// Of what is valid JSON, only numbers end in a digit.
+	if last := number[len(number)-1]; number[0] <= ' ' || last < '0' || last > '9' || !json.Valid([]byte(number)) {
+		return dst, errNotNumber
 	}
 	e := strings.IndexAny(number, "eE")
 	if e < 0 {
@@ -274,7 +276,7 @@ func appendDecimal(dst []byte, number string) ([]byte, error) {
 	}
 	shift, err := strconv.Atoi(number[e+1:])
 	if err != nil || shift > maxExponent || shift < -maxExponent {
-		return dst, notNumber
+		return dst, errNotNumber
 	}
 	mantissa, negative := strings.CutPrefix(number[:e], "-")
 	whole, fraction, _ := strings.Cut(mantissa, ".")
@@ -295,4 +297,80 @@ func appendDecimal(dst []byte, number string) ([]byte, error) {
 		dst = append(append(dst, '.'), fraction...)
 	}
 	return dst, nil
+}
+
+// parseText sets v to the value that text stands for.
+func (s *shape) parseText(v reflect.Value, text string, loc *time.Location) error {
+	switch s.kind {
+	case stringKind:
+		v.SetString(text)
+	case appenderKind, marshalerKind:
+		return v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
+	case dateTimeKind:
+		d, err := parseDateTime(text, loc)
+		if err != nil {
+			return err
+		}
+		v.Set(reflect.ValueOf(d))
+	case numberKind:
+		if _, err := appendDecimal(nil, text); err != nil {
+			return errUnreadable
+		}
+		v.SetString(text)
+	case intKind:
+		x, err := strconv.ParseInt(wholeNumber(text), 10, s.bits)
+		if err != nil {
+			return errUnreadable
+		}
+		v.SetInt(x)
+	case uintKind:
+		x, err := strconv.ParseUint(wholeNumber(text), 10, s.bits)
+		if err != nil {
+			return errUnreadable
+		}
+		v.SetUint(x)
+	case floatKind:
+		if _, err := appendDecimal(nil, text); err != nil {
+			return errUnreadable // ParseFloat also takes NaN, Inf and hexadecimal
+		}
+		x, err := strconv.ParseFloat(text, s.bits)
+		if err != nil {
+			return errUnreadable
+		}
+		v.SetFloat(x)
+	case boolKind:
+		is, known := parseBool(text)
+		if !known {
+			return errUnreadable
+		}
+		v.SetBool(is)
+	}
+	return nil
+}
+
+// wholeNumber rewrites 12.0 and 1.2e1, in which no digit is lost, as 12. Any other text stays as it is.
+func wholeNumber(text string) string {
+	if !strings.ContainsAny(text, ".eE") {
+		return text
+	}
+	plain, err := appendDecimal(nil, text)
+	if err != nil {
+		return text
+	}
+	whole, fraction, _ := strings.Cut(string(plain), ".")
+	if strings.Trim(fraction, "0") != "" {
+		return text
+	}
+	return whole
+}
+
+// parseBool reads what JSON, CSV files and webhooks use for booleans.
+func parseBool(text string) (is, known bool) {
+	switch strings.ToUpper(text) {
+	case "TRUE", "1", "Y":
+		return true, true
+	case "FALSE", "0", "N": // assumed: 0 and N, as opposites of the documented ones
+		return false, true
+	}
+	return false, false
 }
