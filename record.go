@@ -35,13 +35,13 @@ const (
 // missing key is unset.
 type codec[T any] struct {
 	schema
-	loc   *time.Location // zone of the text form of DateTime
-	isMap bool
+	loc *time.Location // zone of the text form of DateTime
 }
 
 // A schema is what the tags of a struct say. For maps it holds no fields.
 type schema struct {
 	table    TableType
+	isMap    bool
 	fields   []*field // in the order of the struct
 	byName   map[string]*field
 	keyField *field // or nil
@@ -246,6 +246,9 @@ func (c *codec[T]) key(row *T) (name, text string, ok bool, err error) {
 		return "", "", false, err
 	}
 	b, err := m.appendText(nil, m.v, notation{loc: c.loc})
+	if err == nil {
+		err = checkText(b)
+	}
 	if err != nil {
 		return "", "", false, m.refuse(err)
 	}
@@ -257,7 +260,7 @@ func (c *codec[T]) key(row *T) (name, text string, ok bool, err error) {
 
 // keyMember returns the key of a row. Its text may still turn out to be empty.
 func (c *codec[T]) keyMember(row *T) (member, error) {
-	m, found, err := c.member(row, c.keyField)
+	m, found, err := c.member(reflect.ValueOf(row).Elem(), c.keyField)
 	switch {
 	case err != nil:
 		return m, err
@@ -278,15 +281,15 @@ func (f *field) emptyKey() error {
 }
 
 // member returns a field with its value in a row. found is false if the row is a map that lacks it.
-func (c *codec[T]) member(row *T, f *field) (m member, found bool, err error) {
-	if !c.isMap {
-		return member{f, reflect.ValueOf(row).Elem().FieldByIndex(f.index)}, true, nil
+func (s *schema) member(row reflect.Value, f *field) (m member, found bool, err error) {
+	if !s.isMap {
+		return member{f, row.FieldByIndex(f.index)}, true, nil
 	}
-	value, found := any(*row).(map[string]any)[f.name]
+	value, found := row.Interface().(map[string]any)[f.name]
 	if !found {
 		return member{}, false, nil
 	}
-	m, err = c.mapMember(f.name, value)
+	m, err = s.mapMember(f.name, value)
 	return m, true, err
 }
 

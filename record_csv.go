@@ -94,12 +94,13 @@ func (cols *columns[T]) appendRow(dst []byte, sep byte, row *T) ([]byte, blanks,
 	var b blanks
 	line, held := len(dst), 0
 	n := notation{loc: cols.codec.loc, csv: true}
+	root := reflect.ValueOf(row).Elem()
 	for i, f := range cols.fields {
 		if i > 0 {
 			dst = append(dst, sep)
 		}
 		state := stateUnset
-		m, found, err := cols.codec.member(row, f)
+		m, found, err := cols.codec.member(root, f)
 		if err == nil && found {
 			held++
 			dst, state, err = m.appendCell(dst, sep, m.v, n)
@@ -165,7 +166,13 @@ func (f *field) appendCell(dst []byte, sep byte, v reflect.Value, n notation) ([
 	case len(dst) == start && state == stateSet:
 		return dst, stateNull, nil
 	}
-	return csvrow.Quote(dst, start, sep), state, nil
+	dst, plain := csvrow.Quote(dst, start, sep)
+	if !plain {
+		if err := checkText(dst[start:]); err != nil {
+			return dst, state, f.refuse(err)
+		}
+	}
+	return dst, state, nil
 }
 
 func (f *field) appendList(dst []byte, v reflect.Value, n notation) ([]byte, error) {

@@ -237,6 +237,9 @@ func (s *shape) appendJSON(dst []byte, v reflect.Value, n notation) ([]byte, opt
 	}
 	start := len(dst)
 	dst, err := s.appendText(dst, v, n)
+	if err == nil {
+		err = checkText(dst[start:])
+	}
 	if err != nil {
 		return dst, stateSet, err
 	}
