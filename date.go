@@ -148,6 +148,7 @@ func (d *DateTime) UnmarshalText(b []byte) error {
 }
 
 // appendIn appends Actito's text form in loc, and nothing if d is unset.
+// assumed: JSON bodies have the text form that is documented for files.
 func (d DateTime) appendIn(dst []byte, loc *time.Location) ([]byte, error) {
 	if d.IsZero() {
 		return dst, nil

@@ -28,11 +28,22 @@ const (
 	segmentationSection section = "segmentations#"
 )
 
-// A codec turns rows of type T into JSON bodies and CSV lines, and back. Every road into a table uses it. It never
-// changes once it is made, so it is safe for concurrent use.
+// A codec turns rows of type T into JSON bodies and CSV lines, and back. Every road into a table uses it, so that names,
+// nulls and the text of values are decided once. It never changes once it is made, so it is safe for concurrent use.
 //
-// T is a struct whose tagged fields travel while all others stay at home, or map[string]any, where nil is null and a
-// missing key is unset.
+// T is a struct whose exported fields carry tags; a field without one stays at home:
+//
+//		`actito:"name[,key][,omitzero][,readonly]"`
+//
+//	  - Plain numbers and booleans are always sent, unless they are zero and have omitzero.
+//	  - Anything else that is plain is unset, and so not sent, while its text is empty: strings, Date, DateTime and types
+//	    with MarshalText. So are empty slices.
+//	  - An Opt is unset, null or a value. A pointer is unset or a value: it cannot clear.
+//	  - readonly fields are read, never sent.
+//	  - Fields of embedded structs count as the row's own.
+//
+// T can also be map[string]any. Its keys are the names, nil is null, and a missing key is unset; values follow the rules
+// above. What is read holds numbers as json.Number, lists as []any, and true or false for subscriptions.
 type codec[T any] struct {
 	schema
 	loc *time.Location // zone of the text form of DateTime
@@ -283,7 +294,11 @@ func (f *field) emptyKey() error {
 // member returns a field with its value in a row. found is false if the row is a map that lacks it.
 func (s *schema) member(row reflect.Value, f *field) (m member, found bool, err error) {
 	if !s.isMap {
-		return member{f, row.FieldByIndex(f.index)}, true, nil
+		v := row.Field(f.index[0])
+		if len(f.index) > 1 { // of an embedded struct
+			v = v.FieldByIndex(f.index[1:])
+		}
+		return member{f, v}, true, nil
 	}
 	value, found := row.Interface().(map[string]any)[f.name]
 	if !found {

@@ -7,12 +7,17 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/actito-go/actito/internal/csvrow"
 )
 
-// listSeparator stands between the values of a multi-valued attribute in a CSV cell.
+// listSeparator stands between the values of a multi-valued attribute in a CSV cell, as in the vendor's exports.
 const listSeparator = ","
+
+// wordCharacters are all that numbers, booleans and date-times are written with. They need no quotes unless one of these
+// is the separator.
+const wordCharacters = "0123456789+-.: TRUEFALS"
 
 // columns are the columns of a CSV file made of rows of type T.
 type columns[T any] struct {
@@ -93,7 +98,7 @@ func (cols *columns[T]) header() []string {
 func (cols *columns[T]) appendRow(dst []byte, sep byte, row *T) ([]byte, blanks, error) {
 	var b blanks
 	line, held := len(dst), 0
-	n := notation{loc: cols.codec.loc, csv: true}
+	n := notation{loc: cols.codec.loc, sep: sep}
 	root := reflect.ValueOf(row).Elem()
 	for i, f := range cols.fields {
 		if i > 0 {
@@ -103,7 +108,7 @@ func (cols *columns[T]) appendRow(dst []byte, sep byte, row *T) ([]byte, blanks,
 		m, found, err := cols.codec.member(root, f)
 		if err == nil && found {
 			held++
-			dst, state, err = m.appendCell(dst, sep, m.v, n)
+			dst, state, err = m.appendCell(dst, m.v, n)
 		}
 		if key := cols.codec.keyField; err == nil && state != stateSet && key != nil && key.name == f.name {
 			err = f.emptyKey()
@@ -145,7 +150,7 @@ func (b *blanks) note(name string, state optState) {
 
 // appendCell appends a field's value as a CSV cell. A value that is set but whose text is empty counts as null: either
 // wants the attribute empty.
-func (f *field) appendCell(dst []byte, sep byte, v reflect.Value, n notation) ([]byte, optState, error) {
+func (f *field) appendCell(dst []byte, v reflect.Value, n notation) ([]byte, optState, error) {
 	v, state := f.content(v)
 	switch {
 	case state == stateNull && f.section != attributeSection:
@@ -165,8 +170,10 @@ func (f *field) appendCell(dst []byte, sep byte, v reflect.Value, n notation) ([
 		return dst, state, f.refuse(err)
 	case len(dst) == start && state == stateSet:
 		return dst, stateNull, nil
+	case f.kind >= dateTimeKind && !f.list && strings.IndexByte(wordCharacters, n.sep) < 0:
+		return dst, state, nil
 	}
-	dst, plain := csvrow.Quote(dst, start, sep)
+	dst, plain := csvrow.Quote(dst, start, n.sep)
 	if !plain {
 		if err := checkText(dst[start:]); err != nil {
 			return dst, state, f.refuse(err)

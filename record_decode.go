@@ -108,7 +108,7 @@ func unmarshalMembers[W any](to *[]namedValue, b []byte, prefix string, named fu
 // decodeProfile reads a profile in the form of v4 or v5. What T has no field for is ignored.
 func (c *codec[T]) decodeProfile(body []byte) (T, error) {
 	var wire struct {
-		ProfileID     json.RawMessage    `json:"profileId"`
+		ProfileID     json.RawMessage    `json:"profileId"` // assumed: v5 has it beside the attributes
 		Attributes    attributeValues    `json:"attributes"`
 		Subscriptions subscriptionValues `json:"subscriptions"`
 		Segmentations segmentationValues `json:"segmentations"`

@@ -3,7 +3,6 @@ package actito
 import (
 	"encoding/json"
 	"math"
-	"strings"
 	"testing"
 	"time"
 
@@ -219,8 +218,7 @@ func FuzzDecodeProfile(f *testing.F) {
 				require.Equal(t, string(b), string(b2))
 			}
 		}
-		_, err := maps.decodeProfile(body)
-		require.True(t, err == nil || !strings.Contains(err.Error(), "\x00"))
+		_, _ = maps.decodeProfile(body)
 	})
 }
 

@@ -1,10 +1,8 @@
 package actito
 
-import (
-	"reflect"
-)
+import "reflect"
 
-// dataCollectionFields are the fields of DataCollectionInfo.
+// dataCollectionFields are the fields of DataCollectionInfo, in its order.
 var dataCollectionFields = [...]*field{
 	{name: "dataCollectionInformation.date", quoted: []byte(`"date"`), shape: shape{kind: dateTimeKind}},
 	{name: "dataCollectionInformation.source", quoted: []byte(`"source"`)},
@@ -70,7 +68,7 @@ func (c *codec[T]) appendProfileV5(dst []byte, row *T, extra profileExtra) ([]by
 	if dst, err = appendSection(dst, `,"subscriptions":{`, '}', members, subscriptionSection, n, (*field).appendPair); err != nil {
 		return dst, err
 	}
-	// assumed: segmentations are written like subscriptions; the one client that is known to use v5 sends none.
+	// assumed: segmentations are written like subscriptions; the one known body of v5 has none.
 	if dst, err = appendSection(dst, `,"segmentations":{`, '}', members, segmentationSection, n, (*field).appendPair); err != nil {
 		return dst, err
 	}
@@ -214,7 +212,7 @@ func (f *field) appendValue(dst []byte, v reflect.Value, n notation) ([]byte, op
 		}
 		return dst, state, err
 	}
-	dst = append(dst, '[')
+	dst = append(dst, '[') // assumed: a multi-valued attribute is an array; the reference shows none
 	for i := range v.Len() {
 		if i > 0 {
 			dst = append(dst, ',')

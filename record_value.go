@@ -50,10 +50,10 @@ type shape struct {
 	bits int // of numbers
 }
 
-// A notation is what differs between the text forms of the same value.
+// A notation is what the text form of a value depends on besides its kind.
 type notation struct {
 	loc *time.Location // zone of date-times
-	csv bool           // TRUE instead of true
+	sep byte           // between the cells of a CSV file, where booleans are TRUE and FALSE; 0 in JSON
 }
 
 var (
@@ -230,7 +230,7 @@ func (s *shape) appendText(dst []byte, v reflect.Value, n notation) ([]byte, err
 		return strconv.AppendFloat(dst, x, 'f', -1, s.bits), nil
 	case boolKind:
 		switch {
-		case !n.csv:
+		case n.sep == 0:
 			return strconv.AppendBool(dst, v.Bool()), nil
 		case v.Bool():
 			return append(dst, "TRUE"...), nil
