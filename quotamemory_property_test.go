@@ -229,10 +229,12 @@ func checkStore(rt *rapid.T, window Window) {
 		"hours pass":      func(rt *rapid.T) { m.clock = m.clock.Add(minutes(rt, 26*60, "minutes")) },
 		"days pass":       func(rt *rapid.T) { m.clock = m.clock.Add(minutes(rt, 4*24*60, "minutes")) },
 		"the day ends": func(rt *rapid.T) {
-			if _, next := day(m.clock.In(m.zone)); rapid.Bool().Draw(rt, "at midnight") {
+			_, next := day(m.clock.In(m.zone))
+			if !rapid.Bool().Draw(rt, "at midnight") {
+				next = next.Add(-time.Minute)
+			}
+			if next.After(m.clock) {
 				m.clock = next
-			} else {
-				m.clock = next.Add(-time.Minute)
 			}
 		},
 		"": func(rt *rapid.T) {
