@@ -62,9 +62,9 @@ func requireEmpty(t require.TestingT, dir string) {
 
 // lines is data whose rows are produced.
 func lines(name string, each func(write func(string) error) error) Data {
-	return rowsData(name, func(ctx context.Context, sink *csvSink) error {
+	return newData(name, nil, once(func(ctx context.Context, sink *csvSink) error {
 		return each(func(s string) error { return sink.writeLine(ctx, []byte(s)) })
-	})
+	}))
 }
 
 // numbered reads a CSV file of so many rows, which is never in memory.
