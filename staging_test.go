@@ -31,18 +31,18 @@ func TestFilesAboveTheLimitAreRefused(t *testing.T) {
 	t.Parallel()
 	b := onDisk(t)
 	b.limit = 1 << 20
-	s, err := b.stage(t.Context(), []Data{DataReader("a.csv", &numbered{rows: 50_000})})
+	s, err := b.stage(t.Context(), []Data{DataReader("a.csv", &numbered{rows: 5_000})})
 	require.NoError(t, err)
 	size := s.Files()[0].Size
 	require.NoError(t, s.Close())
 
 	b.limit = size
-	s, err = b.stage(t.Context(), []Data{DataReader("a.csv", &numbered{rows: 50_000})})
+	s, err = b.stage(t.Context(), []Data{DataReader("a.csv", &numbered{rows: 5_000})})
 	require.NoError(t, err, "the limit itself is allowed")
 	require.NoError(t, s.Close())
 
 	b.limit = size - 1
-	_, err = b.stage(t.Context(), []Data{DataReader("a.csv", &numbered{rows: 50_000})})
+	_, err = b.stage(t.Context(), []Data{DataReader("a.csv", &numbered{rows: 5_000})})
 	var large *FileTooLargeError
 	require.ErrorAs(t, err, &large)
 	require.ErrorIs(t, err, ErrInvalid)
@@ -60,13 +60,13 @@ func TestFilesAboveTheLimitAreRefused(t *testing.T) {
 func TestStagedFilesAreKeptOnDiskOnlyAboveTheThreshold(t *testing.T) {
 	t.Parallel()
 	b := onDisk(t)
-	b.memory = 1 << 20
-	small, err := b.stage(t.Context(), []Data{DataReader("a.csv", &numbered{rows: 1000})})
+	b.memory = 64 << 10
+	small, err := b.stage(t.Context(), []Data{DataReader("a.csv", &numbered{rows: 500})})
 	require.NoError(t, err)
 	require.Nil(t, small.files[0].compressed.file)
 	require.NoError(t, small.Close())
 
-	large, err := b.stage(t.Context(), []Data{DataReader("a.csv", &numbered{rows: 200_000})})
+	large, err := b.stage(t.Context(), []Data{DataReader("a.csv", &numbered{rows: 20_000})})
 	require.NoError(t, err)
 	defer large.Close()
 	info, err := large.files[0].compressed.file.Stat()
@@ -77,7 +77,7 @@ func TestStagedFilesAreKeptOnDiskOnlyAboveTheThreshold(t *testing.T) {
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 		requireEmpty(t, b.dir) // the file has lost its name: a process that is killed leaves nothing
 	}
-	text, err := io.ReadAll(&numbered{rows: 200_000})
+	text, err := io.ReadAll(&numbered{rows: 20_000})
 	require.NoError(t, err)
 	require.True(t, string(text) == unzip(t, large, 0))
 	require.NoError(t, large.Close())
@@ -138,7 +138,7 @@ func TestClosingNeverShortensWhatIsBeingSent(t *testing.T) {
 
 func TestStagedFilesTravelInAForm(t *testing.T) {
 	t.Parallel()
-	s, err := onDisk(t).stage(t.Context(), []Data{DataBytes("é \"1\".csv", []byte(people)), DataReader("b.csv", &numbered{rows: 1000})})
+	s, err := onDisk(t).stage(t.Context(), []Data{DataBytes("é \"1\".csv", []byte(people)), DataReader("b.csv", &numbered{rows: 500})})
 	require.NoError(t, err)
 	defer s.Close()
 	var parts []multipart.Part
@@ -183,10 +183,10 @@ func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
 		require.NoError(t, s.Close())
 		return after.TotalAlloc - before.TotalAlloc, size
 	}
-	small, _ := allocated(100_000)
-	large, size := allocated(500_000)
+	small, _ := allocated(50_000)
+	large, size := allocated(250_000)
 	t.Logf("%d bytes allocated in all for a file of %d bytes", large, size)
-	require.Greater(t, size, int64(16_000_000))
+	require.Greater(t, size, int64(8_000_000))
 	require.Less(t, large, small+1<<20)
 }
 
