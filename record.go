@@ -1,0 +1,344 @@
+package actito
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// TableType is a kind of table.
+type TableType string
+
+// The kinds of tables.
+const (
+	ProfileTableType TableType = "PROFILE_TABLE"
+	CustomTableType  TableType = "CUSTOM_TABLE"
+)
+
+// What a profile holds besides attributes has these prefixes in tags, map keys and CSV headers.
+const (
+	subscriptionPrefix = "subscriptions#"
+	segmentationPrefix = "segmentations#"
+)
+
+type section uint8
+
+const (
+	attributeSection section = iota
+	subscriptionSection
+	segmentationSection
+)
+
+// A codec turns rows of type T into JSON bodies and CSV lines, and back. Every road into a table uses it. It never
+// changes once it is made, so it is safe for concurrent use.
+//
+// T is a struct whose tagged fields travel while all others stay at home, or map[string]any, where nil is null and a
+// missing key is unset.
+type codec[T any] struct {
+	schema
+	loc   *time.Location // zone of the text form of DateTime
+	isMap bool
+}
+
+// A schema is what the tags of a struct say. For maps it holds no fields.
+type schema struct {
+	table   TableType
+	fields  []field        // in the order of the struct
+	byName  map[string]int // indices of fields
+	keyName string         // the key attribute, or ""
+}
+
+// A field is one member of a row.
+type field struct {
+	shape
+	name     string // as in the tag, with its prefix
+	quoted   []byte // the name without its prefix, as JSON
+	section  section
+	goName   string
+	index    []int // for reflect.Value.FieldByIndex
+	omitZero bool
+	readOnly bool
+}
+
+// A member is a field with its value in one row. The value is invalid if it is the nil of a map.
+type member struct {
+	*field
+	v reflect.Value
+}
+
+// newCodec reads the tags of T. Its errors name the field and what to do about it.
+func newCodec[T any](table TableType, loc *time.Location) (*codec[T], error) {
+	c := &codec[T]{schema: schema{table: table, byName: map[string]int{}}, loc: loc}
+	t := reflect.TypeFor[T]()
+	switch {
+	case t == reflect.TypeFor[map[string]any]():
+		c.isMap = true
+		return c, nil
+	case t.Kind() != reflect.Struct:
+		return nil, fmt.Errorf("actito: rows of type %s: use a struct with actito tags, or map[string]any", t)
+	}
+	if err := c.addStruct(t, nil, t.Name()); err != nil {
+		return nil, err
+	}
+	if len(c.fields) == 0 {
+		return nil, fmt.Errorf("actito: %s has no field with an actito tag, such as `actito:\"emailAddress\"`", t)
+	}
+	return c, nil
+}
+
+// addStruct adds the tagged fields of t, and those of the structs that it embeds.
+func (s *schema) addStruct(t reflect.Type, parent []int, path string) error {
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		tag, tagged := sf.Tag.Lookup("actito")
+		index := append(slices.Clone(parent), i)
+		goName := path + "." + sf.Name
+		var err error
+		switch {
+		case tag == "-":
+		case tagged && !sf.IsExported():
+			err = errors.New("a field with a tag must be exported")
+		case tagged:
+			err = s.addField(sf.Type, tag, index, goName)
+		case sf.Anonymous && sf.Type.Kind() == reflect.Struct:
+			if err := s.addStruct(sf.Type, index, goName); err != nil {
+				return err
+			}
+		case sf.Anonymous && sf.Type.Kind() == reflect.Pointer:
+			err = fmt.Errorf("embedded pointers are not supported: embed %s itself, or skip it with `actito:\"-\"`", sf.Type.Elem())
+		}
+		if err != nil {
+			return fmt.Errorf("actito: %s: %w", goName, err)
+		}
+	}
+	return nil
+}
+
+func (s *schema) addField(t reflect.Type, tag string, index []int, goName string) error {
+	options := strings.Split(tag, ",")
+	f := field{goName: goName, index: index}
+	if err := f.setName(options[0], s.table); err != nil {
+		return err
+	}
+	isKey := false
+	for _, option := range options[1:] {
+		switch option {
+		case "key":
+			isKey = true
+		case "omitzero":
+			f.omitZero = true
+		case "readonly":
+			f.readOnly = true
+		default:
+			return fmt.Errorf("unknown tag option %q: use key, omitzero or readonly", option)
+		}
+	}
+	if other, taken := s.byName[f.name]; taken {
+		return fmt.Errorf("the name %q is taken by %s", f.name, s.fields[other].goName)
+	}
+	if !f.readOnly && s.fromServer(f.name) {
+		return fmt.Errorf("%s is the server's own: add the tag option readonly", f.name)
+	}
+	var err error
+	if f.shape, err = shapeOf(t); err != nil {
+		return err
+	}
+	if f.section != attributeSection && (f.wrap != wrapOpt || f.list || f.kind != boolKind) {
+		return errors.New("consent is never a plain value: use actito.Opt[bool], whose zero value is not sent")
+	}
+	if isKey {
+		if s.keyName != "" {
+			return fmt.Errorf("a second key: %s is the key already", s.fields[s.byName[s.keyName]].goName)
+		}
+		if err := f.checkKey(); err != nil {
+			return err
+		}
+		s.keyName = f.name
+	}
+	s.byName[f.name] = len(s.fields)
+	s.fields = append(s.fields, f)
+	return nil
+}
+
+// fromServer reports whether an attribute is read but never sent.
+func (s *schema) fromServer(name string) bool {
+	return s.table == ProfileTableType && (name == "profileId" || name == "creationMoment" || name == "updateMoment")
+}
+
+// setName takes the name of a tag or map key apart.
+func (f *field) setName(name string, table TableType) error {
+	f.name = name
+	bare := name
+	if prefix, rest, found := strings.Cut(name, "#"); found {
+		bare = rest
+		switch {
+		case prefix+"#" == subscriptionPrefix:
+			f.section = subscriptionSection
+		case prefix+"#" == segmentationPrefix:
+			f.section = segmentationSection
+		default:
+			return fmt.Errorf("unknown prefix in %q: use %s or %s", name, subscriptionPrefix, segmentationPrefix)
+		}
+		if table == CustomTableType {
+			return fmt.Errorf("%q: only profile tables have subscriptions and segmentations", name)
+		}
+	}
+	if bare == "" {
+		return errors.New("the name is empty: give the attribute's name, or \"-\" to skip the field")
+	}
+	if strings.TrimSpace(bare) != bare || checkText([]byte(bare)) != nil {
+		return fmt.Errorf("%q is no name: it has white space at its ends, a NUL, or is not UTF-8", name)
+	}
+	f.quoted = appendJSONString(nil, bare)
+	return nil
+}
+
+func (f *field) checkKey() error {
+	if f.section != attributeSection || f.wrap != wrapNone || f.list {
+		return errors.New("a key must be an attribute with a plain value: use string or an integer")
+	}
+	switch f.kind {
+	case floatKind, boolKind, dateTimeKind:
+		return errors.New("a key must have one text form only: use string or an integer")
+	}
+	return nil
+}
+
+// refuse is the error for a value of the field that cannot be sent.
+func (f *field) refuse(err error) error {
+	if e, ok := errors.AsType[*ValidationError](err); ok {
+		refused := *e
+		refused.Column = f.name
+		return &refused
+	}
+	return &ValidationError{Column: f.name, Rule: "text-form", Detail: "its type failed to write it as text", Err: err}
+}
+
+// keyedBy returns a codec whose key is the given attribute. It is how maps, and structs without the tag option key, get
+// one.
+func (c *codec[T]) keyedBy(attribute string) (*codec[T], error) {
+	keyed := *c
+	keyed.keyName = attribute
+	if c.keyName != "" && c.keyName != attribute {
+		return nil, fmt.Errorf("actito: the key is %s by its tag, and cannot be %s", c.keyName, attribute)
+	}
+	if c.isMap {
+		if err := (&field{}).setName(attribute, c.table); err != nil {
+			return nil, fmt.Errorf("actito: key: %w", err)
+		}
+		return &keyed, nil
+	}
+	i, found := c.byName[attribute]
+	if !found {
+		return nil, fmt.Errorf("actito: key: no field of %s has the name %s in its actito tag", reflect.TypeFor[T](), attribute)
+	}
+	if err := c.fields[i].checkKey(); err != nil {
+		return nil, fmt.Errorf("actito: key: %s: %w", c.fields[i].goName, err)
+	}
+	return &keyed, nil
+}
+
+// key returns the name of the key attribute and its text in a row. ok is false if T has no key. A row whose key is empty
+// is an error.
+func (c *codec[T]) key(row *T) (name, text string, ok bool, err error) {
+	if c.keyName == "" {
+		return "", "", false, nil
+	}
+	m, err := c.keyMember(row)
+	if err != nil {
+		return "", "", false, err
+	}
+	b, err := m.appendText(nil, m.v, c.json())
+	if err != nil {
+		return "", "", false, m.refuse(err)
+	}
+	if len(b) == 0 {
+		return "", "", false, emptyKey(c.keyName)
+	}
+	return c.keyName, string(b), true, nil
+}
+
+// keyMember returns the key of a row, whose text may still be empty.
+func (c *codec[T]) keyMember(row *T) (member, error) {
+	if !c.isMap {
+		f := &c.fields[c.byName[c.keyName]]
+		m := member{f, reflect.ValueOf(row).Elem().FieldByIndex(f.index)}
+		if f.isUnset(m.v) {
+			return member{}, emptyKey(c.keyName)
+		}
+		return m, nil
+	}
+	value := any(*row).(map[string]any)[c.keyName]
+	if value == nil {
+		return member{}, emptyKey(c.keyName)
+	}
+	m, err := c.mapMember(c.keyName, value)
+	if err != nil {
+		return member{}, err
+	}
+	if err := m.checkKey(); err != nil {
+		return member{}, &ValidationError{Column: c.keyName, Rule: "type", Detail: err.Error()}
+	}
+	return m, nil
+}
+
+func emptyKey(name string) error {
+	return &ValidationError{Column: name, Rule: "empty-key", Detail: "the row's key is empty"}
+}
+
+// members returns what a row may send: fields in the order of the struct, keys of a map in alphabetical order.
+func (c *codec[T]) members(row *T) ([]member, error) {
+	if !c.isMap {
+		v := reflect.ValueOf(row).Elem()
+		members := make([]member, 0, len(c.fields))
+		for i := range c.fields {
+			if f := &c.fields[i]; !f.readOnly {
+				members = append(members, member{f, v.FieldByIndex(f.index)})
+			}
+		}
+		return members, nil
+	}
+	values := any(*row).(map[string]any)
+	members := make([]member, 0, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if c.fromServer(name) {
+			continue
+		}
+		m, err := c.mapMember(name, values[name])
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, m)
+	}
+	return members, nil
+}
+
+// mapMember makes the field that a struct would have for a value of a map.
+func (s *schema) mapMember(name string, value any) (member, error) {
+	var f field
+	if err := f.setName(name, s.table); err != nil {
+		return member{}, &ValidationError{Column: name, Rule: "name", Detail: err.Error()}
+	}
+	if value == nil {
+		return member{&f, reflect.Value{}}, nil
+	}
+	t := reflect.TypeOf(value)
+	var err error
+	f.shape, err = shapeOf(t)
+	if err == nil && f.wrap == wrapPointer {
+		err = errors.New("a pointer: use its value, nil or actito.Opt")
+	}
+	if err == nil && f.section != attributeSection && (f.list || f.kind != boolKind) {
+		err = errors.New("subscriptions and segmentations are bool or actito.Opt[bool]")
+	}
+	if err != nil {
+		return member{}, &ValidationError{Column: name, Rule: "type", Detail: err.Error()}
+	}
+	v := reflect.New(t).Elem() // Opt and pointer receivers need an address
+	v.Set(reflect.ValueOf(value))
+	return member{&f, v}, nil
+}

@@ -1,0 +1,298 @@
+package actito
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// A kind is how one value is written as text.
+type kind uint8
+
+const (
+	stringKind   kind = iota
+	appenderKind      // encoding.TextAppender
+	marshalerKind
+	dateTimeKind
+	numberKind // json.Number
+	intKind
+	uintKind
+	floatKind
+	boolKind
+	anyKind // element of a []any, which only maps have
+)
+
+// quoted reports whether values are strings in JSON.
+func (k kind) quoted() bool { return k <= dateTimeKind }
+
+type wrap uint8
+
+const (
+	wrapNone wrap = iota
+	wrapPointer
+	wrapOpt
+)
+
+// A shape is what the codec knows of a Go type: one value or a list of values of one kind, plain, behind a pointer or in
+// an Opt.
+type shape struct {
+	wrap wrap
+	list bool
+	kind kind
+	bits int // of numbers
+}
+
+// A notation is what differs between the text forms of the same value.
+type notation struct {
+	loc *time.Location // zone of date-times
+	csv bool           // TRUE instead of true
+}
+
+var (
+	textAppender    = reflect.TypeFor[encoding.TextAppender]()
+	textMarshaler   = reflect.TypeFor[encoding.TextMarshaler]()
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+// shapeOf returns the shape of t, or an error that says what to use in its place.
+func shapeOf(t reflect.Type) (shape, error) {
+	var s shape
+	if t.Kind() == reflect.Pointer {
+		s.wrap, t = wrapPointer, t.Elem()
+	} else if o, ok := reflect.New(t).Interface().(optional); ok {
+		_, value := o.slot()
+		s.wrap, t = wrapOpt, reflect.TypeOf(value).Elem()
+	}
+	if t.Kind() == reflect.Slice && !implements(t, textUnmarshaler) {
+		s.list, t = true, t.Elem()
+	}
+	var err error
+	s.kind, err = kindOf(t)
+	switch {
+	case s.list && t.Kind() == reflect.Uint8:
+		return s, errors.New("bytes: use string, or a type with MarshalText and UnmarshalText")
+	case err != nil:
+		return s, err
+	case s.kind == anyKind && (!s.list || s.wrap != wrapNone):
+		return s, errors.New("an interface: use the type of its values")
+	}
+	if s.kind >= intKind && s.kind <= floatKind {
+		s.bits = t.Bits()
+	}
+	return s, nil
+}
+
+// implements reports whether t or *t has the methods: rows are addressable, so either will do.
+func implements(t, methods reflect.Type) bool {
+	return t.Kind() != reflect.Interface && reflect.PointerTo(t).Implements(methods)
+}
+
+func kindOf(t reflect.Type) (kind, error) {
+	switch t {
+	case reflect.TypeFor[time.Time]():
+		return 0, errors.New("time.Time: use actito.Date for a day or actito.DateTime for an instant")
+	case reflect.TypeFor[DateTime]():
+		return dateTimeKind, nil
+	case reflect.TypeFor[json.Number]():
+		return numberKind, nil
+	}
+	appends, marshals, unmarshals := implements(t, textAppender), implements(t, textMarshaler), implements(t, textUnmarshaler)
+	switch {
+	case (appends || marshals) != unmarshals:
+		return 0, fmt.Errorf("%s needs both MarshalText and UnmarshalText", t)
+	case appends:
+		return appenderKind, nil
+	case marshals:
+		return marshalerKind, nil
+	case implements(t, reflect.TypeFor[optional]()):
+		return 0, fmt.Errorf("%s inside a slice, a pointer or another Opt: use an Opt of plain values", t)
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return stringKind, nil
+	case reflect.Bool:
+		return boolKind, nil
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return intKind, nil
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return uintKind, nil
+	case reflect.Float32, reflect.Float64:
+		return floatKind, nil
+	case reflect.Interface:
+		if t.NumMethod() == 0 {
+			return anyKind, nil
+		}
+	}
+	return 0, fmt.Errorf("type %s: use a string, bool, number, actito.Date, actito.DateTime, "+
+		"a type with MarshalText and UnmarshalText, or a slice, pointer or actito.Opt of these", t)
+}
+
+// isUnset reports whether a field's value is unset. A plain value whose text turns out to be empty is unset too.
+func (f *field) isUnset(v reflect.Value) bool {
+	switch f.wrap {
+	case wrapPointer:
+		return v.IsNil()
+	case wrapOpt:
+		state, _ := v.Addr().Interface().(optional).slot()
+		return *state == stateUnset
+	}
+	switch {
+	case f.list:
+		return v.Len() == 0
+	case !f.omitZero:
+		return false
+	}
+	if z, ok := v.Addr().Interface().(interface{ IsZero() bool }); ok {
+		return z.IsZero()
+	}
+	return v.IsZero()
+}
+
+// content takes the wrapping off a field's value.
+func (f *field) content(v reflect.Value) (reflect.Value, optState) {
+	switch {
+	case !v.IsValid():
+		return v, stateNull
+	case f.wrap == wrapOpt:
+		state, value := v.Addr().Interface().(optional).slot()
+		return reflect.ValueOf(value).Elem(), *state
+	case f.isUnset(v):
+		return v, stateUnset
+	case f.wrap == wrapPointer:
+		return v.Elem(), stateSet
+	}
+	return v, stateSet
+}
+
+// empty says what a value without text is. A plain one is unset. In an Opt or behind a pointer an empty string is sent
+// as it is; any other kind has no empty text that the server could read.
+func (s *shape) empty() (optState, error) {
+	switch {
+	case s.wrap == wrapNone && !s.list:
+		return stateUnset, nil
+	case s.kind == stringKind:
+		return stateSet, nil
+	}
+	return stateSet, &ValidationError{Rule: "empty-value", Detail: "an empty value is set: clear with actito.Null, or leave it unset"}
+}
+
+// element returns the i-th value of a list and its shape, which in a []any only the value knows.
+func (s *shape) element(list reflect.Value, i int) (*shape, reflect.Value, error) {
+	v := list.Index(i)
+	if s.kind != anyKind {
+		return s, v, nil
+	}
+	if v.IsNil() {
+		return nil, v, &ValidationError{Rule: "type", Detail: "a list holds nil"}
+	}
+	e, err := shapeOf(v.Elem().Type())
+	if err == nil && (e.wrap != wrapNone || e.list) {
+		err = errors.New("a list holds plain values only")
+	}
+	if err != nil {
+		return nil, v, &ValidationError{Rule: "type", Detail: err.Error()}
+	}
+	e.list = true
+	addressable := reflect.New(v.Elem().Type()).Elem()
+	addressable.Set(v.Elem())
+	return &e, addressable, nil
+}
+
+// appendText appends the text of one value.
+func (s *shape) appendText(dst []byte, v reflect.Value, n notation) ([]byte, error) {
+	start := len(dst)
+	switch s.kind {
+	case stringKind:
+		dst = append(dst, v.String()...)
+	case appenderKind:
+		var err error
+		if dst, err = v.Addr().Interface().(encoding.TextAppender).AppendText(dst); err != nil {
+			return dst, err
+		}
+	case marshalerKind:
+		text, err := v.Addr().Interface().(encoding.TextMarshaler).MarshalText()
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, text...)
+	case dateTimeKind:
+		return v.Addr().Interface().(*DateTime).appendIn(dst, n.loc)
+	case numberKind:
+		return appendDecimal(dst, v.String())
+	case intKind:
+		return strconv.AppendInt(dst, v.Int(), 10), nil
+	case uintKind:
+		return strconv.AppendUint(dst, v.Uint(), 10), nil
+	case floatKind:
+		x := v.Float()
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return dst, &ValidationError{Rule: "number", Detail: "not a finite number"}
+		}
+		return strconv.AppendFloat(dst, x, 'f', -1, s.bits), nil
+	case boolKind:
+		switch {
+		case !n.csv:
+			return strconv.AppendBool(dst, v.Bool()), nil
+		case v.Bool():
+			return append(dst, "TRUE"...), nil
+		}
+		return append(dst, "FALSE"...), nil
+	}
+	return dst, checkText(dst[start:])
+}
+
+func checkText(text []byte) error {
+	if bytes.IndexByte(text, 0) >= 0 || !utf8.Valid(text) {
+		return &ValidationError{Rule: "text", Detail: "the text holds a NUL or is not valid UTF-8"}
+	}
+	return nil
+}
+
+// maxExponent is past the range of float64: numbers with a larger one would be written out in absurd length.
+const maxExponent = 400
+
+// appendDecimal appends a number in JSON's notation, written out without exponent, and nothing if it is empty.
+func appendDecimal(dst []byte, number string) ([]byte, error) {
+	if number == "" {
+		return dst, nil
+	}
+	notNumber := &ValidationError{Rule: "number", Detail: "not a number in decimal notation"}
+	if last := number[len(number)-1]; !json.Valid([]byte(number)) || last < '0' || last > '9' || number[0] > '9' || number[0] < '-' {
+		return dst, notNumber
+	}
+	e := strings.IndexAny(number, "eE")
+	if e < 0 {
+		return append(dst, number...), nil
+	}
+	shift, err := strconv.Atoi(number[e+1:])
+	if err != nil || shift > maxExponent || shift < -maxExponent {
+		return dst, notNumber
+	}
+	mantissa, negative := strings.CutPrefix(number[:e], "-")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	if shift >= 0 {
+		fraction += strings.Repeat("0", max(0, shift-len(fraction)))
+		whole, fraction = whole+fraction[:shift], fraction[shift:]
+	} else {
+		whole = strings.Repeat("0", max(0, 1-shift-len(whole))) + whole
+		point := len(whole) + shift
+		whole, fraction = whole[:point], whole[point:]+fraction
+	}
+	if negative {
+		dst = append(dst, '-')
+	}
+	whole = strings.TrimLeft(whole[:len(whole)-1], "0") + whole[len(whole)-1:]
+	dst = append(dst, whole...)
+	if fraction != "" {
+		dst = append(append(dst, '.'), fraction...)
+	}
+	return dst, nil
+}
