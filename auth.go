@@ -1,3 +1,238 @@
 package actito
 
-const opToken = "get token"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/actito-go/actito/internal/transport"
+)
+
+const (
+	opToken   = "get token"
+	pathToken = "/auth/token"
+
+	tokenLife    = 15 * time.Minute // documented
+	fetchTimeout = 30 * time.Second
+	// A refused key is not tried again sooner. Actito may block whoever insists, and no other key is known.
+	refusedPause = 30 * time.Second
+	// After any other failure, so that many callers do not storm a token endpoint that is down.
+	failedPause = time.Second
+)
+
+// TokenSource obtains access tokens, in place of the API key given to [New]. The client keeps a token for 80 % of
+// its life, asks once for any number of goroutines, and asks again after the server refused a token.
+type TokenSource interface {
+	Token(ctx context.Context) (Token, error)
+}
+
+// Token is an access token. It prints as REDACTED.
+type Token struct {
+	AccessToken string
+	Expiry      time.Time // zero: 15 minutes from when it was obtained
+}
+
+const redacted = "REDACTED"
+
+func (Token) String() string             { return redacted }
+func (Token) GoString() string           { return redacted }
+func (Token) LogValue() slog.Value       { return slog.StringValue(redacted) }
+func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// secret is an API key. It prints as REDACTED.
+type secret string
+
+func (secret) String() string             { return redacted }
+func (secret) GoString() string           { return redacted }
+func (secret) LogValue() slog.Value       { return slog.StringValue(redacted) }
+func (secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// keySource exchanges an API key for tokens.
+type keySource struct {
+	key  func(context.Context) (string, error)
+	base string
+	call func(context.Context, *transport.Call) (*http.Response, error)
+	head http.Header
+}
+
+func (k *keySource) Token(ctx context.Context) (Token, error) {
+	key, err := k.key(ctx)
+	if err == nil {
+		err = checkKey(key)
+	}
+	if err != nil {
+		return Token{}, err
+	}
+	head := k.head.Clone()
+	head.Set("Authorization", key) // no scheme word: documented
+	asked := time.Now()
+	c := &transport.Call{Op: opToken, Method: http.MethodGet, Template: pathToken, URL: k.base + pathToken, Header: head}
+	resp, err := k.call(ctx, c)
+	if err != nil {
+		return Token{}, err
+	}
+	var answer struct {
+		AccessToken string          `json:"accessToken"`
+		ExpiresIn   json.RawMessage `json:"expiresIn"`
+	}
+	if err := json.Unmarshal(transport.Body(resp), &answer); err != nil || answer.AccessToken == "" {
+		// The body is kept out of the error: it may hold a token under another name.
+		return Token{}, &transport.Fault{Call: c, Status: resp.StatusCode, Err: errNoToken}
+	}
+	return Token{AccessToken: answer.AccessToken, Expiry: asked.Add(expiresIn(answer.ExpiresIn))}, nil
+}
+
+var errNoToken = errors.New("the answer has no accessToken")
+
+// expiresIn reads "900s", "900" or 900; anything else is the documented life.
+func expiresIn(raw json.RawMessage) time.Duration {
+	s := strings.Trim(string(raw), `"`)
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		n, _ := strconv.ParseFloat(s, 64)
+		if !(n > 0 && n < math.MaxInt32) {
+			return tokenLife
+		}
+		d = time.Duration(n * float64(time.Second))
+	}
+	if d <= 0 {
+		return tokenLife
+	}
+	return d
+}
+
+func checkKey(key string) error {
+	switch {
+	case key == "":
+		return errors.New("actito: the API key is empty")
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return errors.New("actito: the API key holds white space or other characters that no key has: was a line read with its end?")
+	}
+	return nil
+}
+
+// tokenCache shares the tokens of a source among all calls of a client.
+type tokenCache struct {
+	source TokenSource
+	life   context.Context //nolint:containedctx // the client's; a refresh ends with it
+	end    context.CancelFunc
+	log    *slog.Logger
+	work   sync.WaitGroup // the refresh that is under way
+
+	mu        sync.Mutex
+	token     Token
+	refreshAt time.Time
+	fetch     *fetch // under way
+	failed    error  // of the latest fetch
+	notBefore time.Time
+}
+
+// fetch is one request for a token, with everybody who waits for it.
+type fetch struct {
+	done  chan struct{}
+	token Token
+	err   error
+}
+
+func newTokenCache(source TokenSource, log *slog.Logger) *tokenCache {
+	t := &tokenCache{source: source, log: log}
+	t.life, t.end = context.WithCancel(context.Background())
+	return t
+}
+
+// Token returns the current token, or waits for a new one under ctx. From 80 % of its life on, a token is refreshed
+// in the background while it still serves.
+func (t *tokenCache) Token(ctx context.Context) (string, error) {
+	t.mu.Lock()
+	now := time.Now()
+	valid := t.token.AccessToken != "" && now.Before(t.token.Expiry)
+	if valid && now.Before(t.refreshAt) {
+		defer t.mu.Unlock()
+		return t.token.AccessToken, nil
+	}
+	if t.fetch == nil && t.life.Err() == nil && !now.Before(t.notBefore) {
+		t.start()
+	}
+	f, failed := t.fetch, t.failed
+	token := t.token.AccessToken
+	t.mu.Unlock()
+
+	if valid {
+		return token, nil
+	}
+	if f == nil {
+		if t.life.Err() != nil {
+			return "", errClosed
+		}
+		return "", failed
+	}
+	select {
+	case <-f.done:
+		return f.token.AccessToken, f.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+var errClosed = errors.New("actito: the client is closed")
+
+// start fetches under the client's life, not under the caller's context: others wait for it too.
+func (t *tokenCache) start() {
+	f := &fetch{done: make(chan struct{})}
+	t.fetch = f
+	t.work.Go(func() {
+		ctx, cancel := context.WithTimeout(t.life, fetchTimeout)
+		defer cancel()
+		asked := time.Now()
+		f.token, f.err = t.source.Token(ctx)
+		if f.err == nil && f.token.AccessToken == "" {
+			f.err = errNoToken
+		}
+		t.settle(f, asked)
+		close(f.done)
+	})
+}
+
+func (t *tokenCache) settle(f *fetch, asked time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.fetch = nil
+	if f.err == nil {
+		if f.token.Expiry.IsZero() {
+			f.token.Expiry = asked.Add(tokenLife)
+		}
+		t.token, t.failed = f.token, nil
+		t.refreshAt = asked.Add(f.token.Expiry.Sub(asked) * 8 / 10)
+		return
+	}
+	pause := failedPause
+	var fault *transport.Fault
+	if errors.As(f.err, &fault) && (fault.Status == http.StatusUnauthorized || fault.Status == http.StatusForbidden) {
+		pause = refusedPause
+	}
+	t.failed, t.notBefore = f.err, time.Now().Add(pause)
+	t.log.Warn("actito: no token", slog.Bool("refused", pause == refusedPause), slog.Duration("pause", pause))
+}
+
+// Invalidate drops the token unless it was replaced meanwhile.
+func (t *tokenCache) Invalidate(token string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.token.AccessToken == token {
+		t.token = Token{}
+	}
+}
+
+func (t *tokenCache) close() {
+	t.end()
+	t.work.Wait()
+}

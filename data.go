@@ -30,12 +30,13 @@ import (
 type Data struct {
 	name      string // the CSV file's name, which the definition's file name pattern has to match
 	separator byte   // 0: not said; staging takes a comma
+	blanks    blankRule
 	produce   producer
 }
 
 // producer delivers the file's bytes to the sink, header first. What it returns ends the staging: the file is taken
 // for complete only after nil.
-type producer func(ctx context.Context, sink *csvSink) error
+type producer func(ctx context.Context, sink *csvSink, blanks blankRule) error
 
 // DataOption says how a file is written.
 type DataOption func(*Data)
@@ -49,7 +50,7 @@ func SeparatedBy(separator byte) DataOption {
 // DataFile is the CSV file at path. Its name, without directories, is the name that the server sees. The file must not
 // change while it is staged.
 func DataFile(path string, opts ...DataOption) Data {
-	return newData(filepath.Base(path), opts, func(ctx context.Context, sink *csvSink) error {
+	return newData(filepath.Base(path), opts, func(ctx context.Context, sink *csvSink, _ blankRule) error {
 		before, err := os.Stat(path) // before opening, since that could block: path may be a named pipe
 		if err != nil {
 			return fmt.Errorf("actito: %s: %w", sink.file, err)
@@ -78,7 +79,7 @@ func DataFile(path string, opts ...DataOption) Data {
 
 // DataBytes is a CSV file in memory. The bytes must not change while they are staged.
 func DataBytes(name string, b []byte, opts ...DataOption) Data {
-	return newData(name, opts, func(ctx context.Context, sink *csvSink) error {
+	return newData(name, opts, func(ctx context.Context, sink *csvSink, _ blankRule) error {
 		return sink.readFrom(ctx, bytes.NewReader(b))
 	})
 }
@@ -87,14 +88,9 @@ func DataBytes(name string, b []byte, opts ...DataOption) Data {
 // failure. An error of r fails the staging. r is not closed, and a Read that blocks holds up cancellation until it
 // returns.
 func DataReader(name string, r io.Reader, opts ...DataOption) Data {
-	return newData(name, opts, once(func(ctx context.Context, sink *csvSink) error {
+	return newData(name, opts, once(func(ctx context.Context, sink *csvSink, _ blankRule) error {
 		return sink.readFrom(ctx, r)
 	}))
-}
-
-// rowsData is a CSV file that produce writes, with sink.writeLine, while it is staged. It is produced exactly once.
-func rowsData(name string, produce producer) Data {
-	return newData(name, nil, once(produce))
 }
 
 func newData(name string, opts []DataOption, produce producer) Data {
@@ -107,11 +103,11 @@ func newData(name string, opts []DataOption, produce producer) Data {
 
 func once(produce producer) producer {
 	var used atomic.Bool
-	return func(ctx context.Context, sink *csvSink) error {
+	return func(ctx context.Context, sink *csvSink, blanks blankRule) error {
 		if used.Swap(true) {
 			return sink.fail(0, "read-once", "a reader or rows can be read only once: Stage them and use what is staged more than once")
 		}
-		return produce(ctx, sink)
+		return produce(ctx, sink, blanks)
 	}
 }
 
@@ -129,27 +125,12 @@ func (d Data) check() error {
 	return nil
 }
 
-// EmptyCells declares what an empty CSV cell does to a value that the profile or record already has. Actito's
-// documentation does not say, so the library does not guess: typed rows with unset cells are refused for every mode
-// that updates until a definition declares it. Declare what a test import into a table of yours has shown.
-type EmptyCells uint8
-
-// What empty cells do.
-const (
-	// EmptyCellsUndeclared refuses empty cells wherever they could change an existing value.
-	EmptyCellsUndeclared EmptyCells = iota
-	// Keep: an empty cell leaves the value as it is. Null is refused, since no cell can express it.
-	Keep
-	// Clear: an empty cell removes the value. Unset is refused, since it would remove what it means to leave alone.
-	Clear
-)
-
 const (
 	// assumed: the documented 100 MB are decimal, and are counted on the file as sent, which is compressed.
 	maxFileSize = 100_000_000
 	// What is smaller once compressed, as most imports are, never touches the disk.
 	stagingMemory = 4 << 20
-	// The fastest level within a few per cent of the default's size: staging a file costs more than sending it.
+	// Twice as fast as the default level, for archives of tables that are about a tenth larger.
 	compressionLevel = 3
 )
 
@@ -258,7 +239,7 @@ func (f *StagedFile) fill(ctx context.Context, d Data) error {
 		d.separator = ','
 	}
 	sink := newCSVSink(d.name, d.separator, io.MultiWriter(hash, entry))
-	if err := d.produce(ctx, sink); err != nil {
+	if err := d.produce(ctx, sink, d.blanks); err != nil {
 		return err
 	}
 	if err := sink.finish(ctx); err != nil {
@@ -350,6 +331,11 @@ func (s *spool) toFile() error {
 
 // open returns the bytes from the start. Readers are independent of each other.
 func (s *spool) open() (io.ReadCloser, error) {
+	content, err := s.content()
+	return io.NopCloser(content), err
+}
+
+func (s *spool) content() (*io.SectionReader, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -359,7 +345,7 @@ func (s *spool) open() (io.ReadCloser, error) {
 	if s.file != nil {
 		content = s.file
 	}
-	return io.NopCloser(io.NewSectionReader(content, 0, s.size)), nil
+	return io.NewSectionReader(content, 0, s.size), nil
 }
 
 func (s *spool) Close() error {

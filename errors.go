@@ -19,7 +19,7 @@ var (
 	ErrNotFound = errors.New("actito: not found")
 	// ErrConflict: 409.
 	ErrConflict = errors.New("actito: conflict")
-	// ErrInvalid: 400 or 422 from the server, or a [ValidationError] found here.
+	// ErrInvalid: 400 or 422 from the server, or a [ValidationError] or [FileTooLargeError] found here.
 	ErrInvalid = errors.New("actito: invalid")
 	// ErrTooManyRequests: 429, for concurrent requests or for the day's imports.
 	ErrTooManyRequests = errors.New("actito: too many requests")
@@ -169,9 +169,14 @@ type QuotaError struct {
 	Used    int
 	Held    int // started, outcome unknown; they count
 	ResetAt time.Time
+	Err     error // Actito's refusal, where it counts more imports than the ledger
 }
 
 func (e *QuotaError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("actito: table %s: the server takes no more imports, although fewer than %d are in the ledger; "+
+			"the budget should reset at %s: %s", e.Table, e.Limit, e.ResetAt.Format(time.RFC3339), e.Err)
+	}
 	return fmt.Sprintf("actito: table %s: %d of %d imports used and %d held: no import was started; the budget resets at %s. "+
 		"Licences can be extended by packs: set Quota.Limit or Quota.Limits to yours",
 		e.Table, e.Used, e.Limit, e.Held, e.ResetAt.Format(time.RFC3339))
@@ -179,6 +184,9 @@ func (e *QuotaError) Error() string {
 
 // Is matches ErrQuotaExceeded.
 func (e *QuotaError) Is(target error) bool { return target == ErrQuotaExceeded }
+
+// Unwrap returns Actito's refusal, if there was one.
+func (e *QuotaError) Unwrap() error { return e.Err }
 
 // OutcomeUnknownError is a call that was sent, whose effect nobody here can tell: the connection broke or a proxy
 // answered after the server may have acted. It matches [ErrOutcomeUnknown] and is never repeated by the library.

@@ -15,9 +15,10 @@ import (
 // Quota says how many imports a table takes, and where they are counted.
 //
 // Actito limits the bulk calls per table and day (documented). The library counts them here, before anything is
-// uploaded, one for each table that an import loads, and refuses with a [QuotaError] what would go over. Imports that
-// other programs of the licence start are not seen, unless they share the Store; imports that Actito starts itself, on
-// a schedule or when a file arrives, are not seen either.
+// uploaded, one for each table that an import loads (assumed: the documentation does not say how several tables
+// count), and refuses with a [QuotaError] what would go over. Imports that other programs of the licence start are not
+// seen, unless they share the Store; imports that Actito starts itself, on a schedule or when a file arrives, are not
+// seen either, though they count (assumed).
 type Quota struct {
 	// Store keeps the ledger. nil is one in memory: it forgets with the process and is shared with nobody.
 	Store QuotaStore
@@ -36,8 +37,8 @@ type Window string
 // Rolling24h counts an import for 24 hours after its start.
 const Rolling24h Window = "rolling 24h"
 
-// brussels is where Actito sits.
-const brussels Window = "Europe/Brussels" // assumed: a day is a calendar day there; the documentation says "per day"
+// homeZone is where Actito sits.
+const homeZone Window = "Europe/Brussels" // assumed: a day is a calendar day there; the documentation says "per day"
 
 // CalendarDay counts an import until the next midnight in a time zone of the IANA database, such as "Europe/Brussels".
 // Days on which clocks change have 23 or 25 hours. An unknown zone fails in [New], and so does "Local", in which two
@@ -52,7 +53,7 @@ func (w Window) location() (*time.Location, error) {
 	if w == "Local" {
 		return nil, fmt.Errorf("actito: Quota.Window: the zone %q differs between machines: name it", w)
 	}
-	zone, err := time.LoadLocation(string(cmp.Or(w, brussels)))
+	zone, err := time.LoadLocation(string(cmp.Or(w, homeZone)))
 	if err != nil {
 		return nil, fmt.Errorf("actito: Quota.Window: %w", err)
 	}
@@ -220,6 +221,20 @@ func (q *quota) usage(ctx context.Context, b Bucket, now time.Time) (Usage, erro
 		u.ResetAt = q.reservation(now).ResetAt
 	}
 	return u, nil
+}
+
+// QuotaService tells what is left of the imports of a table.
+type QuotaService struct{ c *Client }
+
+// Usage counts the imports of a table, given by name or id, in the current window.
+func (s *QuotaService) Usage(ctx context.Context, table string) (Usage, error) {
+	t, err := s.c.table(ctx, "", table)
+	if err != nil {
+		return Usage{}, err
+	}
+	u, err := s.c.quota.usage(ctx, s.c.quota.bucket(t.ID, t.Name), time.Now())
+	u.Table = t.Name
+	return u, err
 }
 
 // day returns the first instant of the day in which now falls, in now's zone, and the first one of the next day. It

@@ -1,0 +1,81 @@
+package actitotest
+
+// Assumption answers one question about the real service that its reference
+// leaves open. Each question has two answers; the first of a pair is what the
+// fake does by default. See [Server.Assume].
+type Assumption int
+
+// The open questions, in pairs of the default and its opposite.
+const (
+	// EmptyCellsKeep: an empty CSV cell leaves the value of an existing row.
+	EmptyCellsKeep Assumption = iota
+	// EmptyCellsClear: an empty CSV cell removes it, subscriptions included.
+	EmptyCellsClear
+
+	// QuotaByCalendarDay: imports are counted from midnight to midnight in Europe/Brussels.
+	QuotaByCalendarDay
+	// QuotaRolling: imports are counted over the last 24 hours.
+	QuotaRolling
+
+	// FailedRunsCount: an accepted import counts even if its run fails.
+	FailedRunsCount
+	// FailedRunsFree: a run that fails gives its units back.
+	FailedRunsFree
+
+	// FailedFileStops: the files after one whose load failed are not loaded.
+	FailedFileStops
+	// FailedFilePasses: they are loaded all the same.
+	FailedFilePasses
+
+	// KeysWithCase: unique values that differ in case only are different.
+	KeysWithCase
+	// KeysWithoutCase: they are the same.
+	KeysWithoutCase
+
+	// ExistingConflict: creating a profile that exists, or taking a unique value from
+	// another row, answers 409.
+	ExistingConflict
+	// ExistingInvalid: it answers 400.
+	ExistingInvalid
+
+	// IDInBody: creating calls name the new id in the body and in Location.
+	IDInBody
+	// IDOnlyInLocation: they answer without a body.
+	IDOnlyInLocation
+
+	// ExecutionListExists: executions can be listed.
+	ExecutionListExists
+	// ExecutionListMissing: the list answers 404.
+	ExecutionListMissing
+
+	// ResultFilesExist: result files and error files can be downloaded.
+	ResultFilesExist
+	// ResultFilesMissing: they answer 404.
+	ResultFilesMissing
+
+	// TimesInBrussels: the service's own time stamps are in Europe/Brussels.
+	TimesInBrussels
+	// TimesInUTC: they are in UTC.
+	TimesInUTC
+
+	assumptions
+)
+
+// world holds, for each pair of assumptions, whether its second one is in force.
+type world [assumptions / 2]bool
+
+func (w *world) assume(a Assumption)     { w[a/2] = a%2 == 1 }
+func (w *world) holds(a Assumption) bool { return w[a/2] == (a%2 == 1) }
+
+// Assume puts the given answers to open questions in force, and their opposites
+// out of it. It may be called at any time, also between two calls of a client.
+func (s *Server) Assume(answers ...Assumption) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range answers {
+		s.world.assume(a)
+	}
+	for _, t := range s.tables {
+		t.reindex()
+	}
+}

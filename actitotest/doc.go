@@ -1,0 +1,38 @@
+// Package actitotest is a stateful fake of the Actito service for tests: it hands
+// out tokens, keeps profile tables and custom tables, checks what is written to
+// them, runs imports, and enforces the limits of a licence.
+//
+//	server := actitotest.NewServer()
+//	defer server.Close()
+//	server.AddProfileTable("MyEntity", actitotest.Table{
+//		Name: "Customers",
+//		Attributes: []actitotest.Attribute{
+//			{Name: "customerID", Type: "STRING", Unique: true, Mandatory: true},
+//			{Name: "emailAddress", Type: "EMAIL_ADDRESS", Unique: true},
+//		},
+//		Subscriptions: []string{"Newsletter"},
+//	})
+//	client, err := actito.New(server.APIKey, "MyEntity", actito.WithBaseURL(server.URL))
+//
+// # What it checks
+//
+// The fake is strict: where the reference leaves open whether the service accepts
+// something, the fake refuses it, so that a test fails and not an import. Each such
+// choice is marked "assumed" in the code, and the ones that decide what is safe to
+// do can be turned around with [Server.Assume].
+//
+// # Time
+//
+// Everything that takes time goes by [Server.Clock], and everything that waits ends
+// with its request. Within testing/synctest use [InMemory] and [Server.Transport].
+//
+// # What goes wrong
+//
+// [Server.Fail] lines up faults: statuses, cut connections, lost answers, revoked
+// tokens. [Limits] are in force from the start, as they are for any licence.
+//
+// # What happened
+//
+// [Server.Requests], [Server.Imports], [Server.Events], [Server.Profile] and
+// [Server.Record] tell a test what the client did, and what came of it.
+package actitotest

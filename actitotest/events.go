@@ -1,0 +1,139 @@
+package actitotest
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// EventType says what a real-time event reports.
+type EventType string
+
+// The real-time events. // assumed: UPDATED_SUBSCRIPTION has no S at the end
+const (
+	EventCreate       EventType = "CREATE"
+	EventUpdate       EventType = "UPDATE"
+	EventDelete       EventType = "DELETE"
+	EventSubscription EventType = "UPDATED_SUBSCRIPTION"
+	EventSegment      EventType = "UPDATED_SEGMENT"
+)
+
+// Event is a real-time event, which 1-by-1 writes raise and imports do not.
+type Event struct {
+	Type      EventType
+	Entity    string
+	TableType string // PROFILE_TABLE or CUSTOM_TABLE
+	TableID   string
+	ID        string            // profile id or business key
+	Data      map[string]string // the row after the write
+	Time      time.Time
+}
+
+// Profile is a profile as it is stored. Values are in the text form of CSV files,
+// but booleans are true and false; an attribute without value is left out.
+type Profile struct {
+	ID            string
+	Attributes    map[string]string // the service's own included
+	Subscriptions map[string]bool   // those that were ever set
+	Segmentations map[string]string // to the category, "" for one without
+}
+
+func (t *table) raise(typ EventType, r *row) {
+	id := r.get("profileId").text()
+	if t.kind == customTable {
+		id = r.values[t.PrimaryKey].text()
+	}
+	t.s.events = append(t.s.events, Event{
+		Type: typ, Entity: t.entity, TableType: t.kind.wireType(), TableID: t.ID, ID: id,
+		Data: t.texts(r), Time: t.s.clock.Now(),
+	})
+}
+
+func (t *table) texts(r *row) map[string]string {
+	texts := map[string]string{}
+	for _, a := range t.all() {
+		if v := r.get(a.Name); v != nil {
+			texts[a.Name] = v.text()
+		}
+	}
+	return texts
+}
+
+// Events lists the real-time events so far.
+func (s *Server) Events() []Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.events)
+}
+
+// Profile looks up a profile by a unique attribute, or by profileId. The table is a
+// name or an id.
+func (s *Server) Profile(table, attribute, value string) (Profile, bool) {
+	t, unlock := s.view(profileTable, table)
+	defer unlock()
+	if t == nil || !t.unique(attribute) {
+		return Profile{}, false
+	}
+	r := t.byText(attribute, value)
+	if r == nil {
+		return Profile{}, false
+	}
+	return t.profile(r), true
+}
+
+// Profiles lists a profile table in the order of creation.
+func (s *Server) Profiles(table string) []Profile {
+	t, unlock := s.view(profileTable, table)
+	defer unlock()
+	var list []Profile
+	if t != nil {
+		for _, r := range t.sorted() {
+			list = append(list, t.profile(r))
+		}
+	}
+	return list
+}
+
+// Record looks up a record by its business key; see [Profile] for the form of the
+// values.
+func (s *Server) Record(table, key string) (map[string]string, bool) {
+	t, unlock := s.view(customTable, table)
+	defer unlock()
+	if t == nil {
+		return nil, false
+	}
+	r := t.byText(t.PrimaryKey, key)
+	if r == nil {
+		return nil, false
+	}
+	return t.texts(r), true
+}
+
+// Records lists a custom table in the order of creation.
+func (s *Server) Records(table string) []map[string]string {
+	t, unlock := s.view(customTable, table)
+	defer unlock()
+	var list []map[string]string
+	if t != nil {
+		for _, r := range t.sorted() {
+			list = append(list, t.texts(r))
+		}
+	}
+	return list
+}
+
+// view brings the tables up to date and gives one, nil if there is none.
+func (s *Server) view(kind tableKind, name string) (t *table, unlock func()) {
+	s.mu.Lock()
+	s.runDue()
+	return s.lookUp("", kind, name), s.mu.Unlock
+}
+
+func (t *table) profile(r *row) Profile {
+	return Profile{
+		ID:            r.get("profileId").text(),
+		Attributes:    t.texts(r),
+		Subscriptions: maps.Clone(r.subscriptions),
+		Segmentations: maps.Clone(r.segments),
+	}
+}

@@ -1,0 +1,337 @@
+package actito
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/actito-go/actito/internal/transport"
+)
+
+// Client is the way into one entity of an Actito licence. It is safe for concurrent use; make one and share it.
+type Client struct {
+	Entities   *EntityService
+	Structures *StructureService
+	ETLs       *ETLService
+	Executions *ExecutionService
+	Quota      *QuotaService
+
+	entity string
+	*core
+}
+
+// core is what all entities of a client share.
+type core struct {
+	base       string
+	chain      *transport.Chain
+	http       *http.Client
+	ownHTTP    bool
+	tokens     *tokenCache
+	quota      *quota
+	turns      turns
+	known      sync.Map // tableKey to tableRef
+	zone       *time.Location
+	log        *slog.Logger
+	headers    headers
+	dryRun     bool
+	unprefixed bool
+	profilesV5 bool
+}
+
+// headers are built once and shared by all calls: the chain copies before it writes.
+type headers struct {
+	read, write, file http.Header
+}
+
+// New makes a client for an entity. It reads no environment variable and sends nothing. The environment must be
+// given by [WithEnvironment] or [WithBaseURL].
+func New(apiKey, entity string, opts ...Option) (*Client, error) {
+	cfg, err := configure(opts)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case cfg.base == "":
+		return nil, errors.New("actito: the environment is missing: use WithEnvironment or WithBaseURL; DiscoverEnvironment finds a key's")
+	case entity == "":
+		return nil, errors.New("actito: the entity is empty: it is the name shown by Entities.List, and stands in every path")
+	}
+	if cfg.tokens != nil || cfg.key != nil {
+		if apiKey != "" || cfg.tokens != nil && cfg.key != nil {
+			return nil, errors.New("actito: give one of an API key, WithAPIKeyFunc and WithTokenSource")
+		}
+	} else if err := checkKey(apiKey); err != nil {
+		return nil, err
+	} else {
+		key := secret(apiKey)
+		cfg.key = func(context.Context) (string, error) { return string(key), nil }
+	}
+	core, err := cfg.build()
+	if err != nil {
+		return nil, err
+	}
+	return core.client(entity), nil
+}
+
+func (c *core) client(entity string) *Client {
+	client := &Client{entity: entity, core: c}
+	client.Entities = &EntityService{client}
+	client.Structures = &StructureService{client}
+	client.ETLs = &ETLService{client}
+	client.Executions = &ExecutionService{client}
+	client.Quota = &QuotaService{client}
+	return client
+}
+
+// Entity returns a client for another entity of the same licence. It shares token, pace, quota and connections.
+func (c *Client) Entity(name string) *Client { return c.core.client(name) }
+
+// Close ends a token refresh that is under way and closes idle connections. Calls made afterwards fail once their
+// token has run out.
+func (c *Client) Close() error {
+	c.tokens.close()
+	if c.ownHTTP {
+		c.http.CloseIdleConnections()
+	}
+	return nil
+}
+
+// RawCall is a call that the library has no method for.
+type RawCall struct {
+	Method string
+	Path   string            // a template, such as "/profiles/v4/entity/{entity}/table/{table}/profile/{key}"
+	Params map[string]string // values of its placeholders, unescaped; {entity} is filled in
+	Query  url.Values
+	Body   any // encoded as JSON; json.RawMessage as it is; nil for none
+
+	// Repeatable allows repeats of a POST or PATCH after failures that leave its outcome open. The other methods
+	// are always repeated.
+	Repeatable bool
+}
+
+// Do is the way out for calls that the library has no method for. They get the same token, pace, repeats and errors.
+// The answer is decoded into out, unless that is nil or the server sent no body.
+func (c *Client) Do(ctx context.Context, call RawCall, out any, opts ...CallOption) error {
+	if !strings.HasPrefix(call.Path, "/") {
+		return &ValidationError{Rule: "path", Detail: `the path of a RawCall starts with "/"`}
+	}
+	r := request{op: "raw call", method: call.Method, path: call.Path, query: call.Query.Encode(), answer: transport.Maybe}
+	r.repeatable = call.Repeatable || call.Method != http.MethodPost && call.Method != http.MethodPatch
+	for _, part := range strings.Split(call.Path, "{")[1:] {
+		name, _, closed := strings.Cut(part, "}")
+		value, ok := call.Params[name]
+		switch {
+		case !closed:
+			return &ValidationError{Rule: "path", Detail: `the path of a RawCall has a "{" without "}"`}
+		case name == "entity" && ok:
+			return &ValidationError{Column: name, Rule: "path", Detail: "the entity is the client's: use Client.Entity"}
+		case name == "entity":
+			continue
+		case !ok:
+			return &ValidationError{Column: name, Rule: "path", Detail: "Params lacks the value of this placeholder"}
+		}
+		r.private = append(r.private, value)
+		r.segments = append(r.segments, escape(value))
+	}
+	switch call.Method {
+	case http.MethodGet:
+		r.answer = transport.JSON
+	case http.MethodDelete:
+		r.answer = transport.Any
+	}
+	if call.Body != nil {
+		body, err := json.Marshal(call.Body)
+		if err != nil {
+			return &ValidationError{Rule: "json", Detail: "the body cannot be encoded as JSON", Err: err}
+		}
+		r.body = body
+	}
+	reply, err := c.send(ctx, &r, opts)
+	if err != nil || out == nil || len(bytes.TrimSpace(reply.body)) == 0 {
+		return err
+	}
+	if err := json.Unmarshal(reply.body, out); err != nil {
+		return r.undecodable(reply, err)
+	}
+	return nil
+}
+
+// request is what a method asks of the client.
+type request struct {
+	op         string
+	method     string
+	path       string   // template
+	segments   []string // escaped, one per placeholder
+	query      string
+	body       []byte
+	file       *upload // in place of body
+	answer     transport.Answer
+	repeatable bool
+	class      Class
+	private    []string // values that must not be shown
+	order      string   // writes of the same order are sent one after another; "" for none
+	turn       *turn    // in that order, if it was taken before
+	begin      func(context.Context) error
+}
+
+// upload is a large body.
+type upload struct {
+	contentType string
+	length      int64
+	open        func() (io.ReadCloser, error)
+}
+
+// reply is a successful answer.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+	stream io.ReadCloser // in place of body, with transport.Stream
+}
+
+// CallOption changes one call.
+type CallOption func(*callOptions)
+
+type callOptions struct {
+	class      Class
+	maxWait    time.Duration
+	collection *DataCollectionInfo
+}
+
+// Background lets a call wait behind those of handlers.
+func Background() CallOption { return func(o *callOptions) { o.class = BackgroundWork } }
+
+// MaxWait bounds how long a call, and each repeat of it, may wait here for its turn. A call that cannot be sent in time fails with [ErrBusy].
+func MaxWait(d time.Duration) CallOption { return func(o *callOptions) { o.maxWait = d } }
+
+// DataCollection says when, where and how the data of a profile write was collected. Other calls ignore it.
+func DataCollection(info DataCollectionInfo) CallOption {
+	return func(o *callOptions) { o.collection = &info }
+}
+
+func collect(class Class, opts []CallOption) callOptions {
+	if len(opts) == 0 {
+		return callOptions{class: class}
+	}
+	o := callOptions{class: class}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
+// send is the way of every call but the token's.
+func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply, error) {
+	o := collect(r.class, opts)
+	if r.turn == nil && r.order != "" {
+		r.turn = c.turns.join(r.order)
+	}
+	if r.turn != nil {
+		defer r.turn.leave()
+	}
+	template := r.path
+	if c.unprefixed {
+		template = unprefixed(template)
+	}
+	path, err := expand(template, c.entity, r.segments)
+	if err != nil {
+		return reply{}, err
+	}
+	url := c.base + path
+	if r.query != "" {
+		url += "?" + r.query
+	}
+	if c.dryRun && r.method != http.MethodGet {
+		c.log.LogAttrs(ctx, slog.LevelInfo, "actito: dry run, not sent", slog.String("op", r.op),
+			slog.String("method", r.method), slog.String("path", template), slog.Int("bytes", len(r.body)))
+		return reply{status: http.StatusNoContent}, ctx.Err()
+	}
+	if r.turn != nil {
+		if err := r.awaitTurn(ctx, o); err != nil {
+			return reply{}, err
+		}
+	}
+	call := &transport.Call{
+		Op: r.op, Method: r.method, Template: template, URL: url, Header: c.headers.read, Body: r.body,
+		Answer: r.answer, Repeatable: r.repeatable, Class: uint8(o.class), MaxWait: o.maxWait, Begin: r.begin,
+	}
+	switch {
+	case r.file != nil:
+		call.Header = c.headers.read.Clone()
+		call.Header.Set("Content-Type", r.file.contentType)
+		call.Header.Set("Expect", "100-continue") // an early refusal is read instead of lost in a reset connection
+		call.Open, call.Length = r.file.open, r.file.length
+	case r.answer == transport.Stream:
+		call.Header = c.headers.file
+	case r.body != nil:
+		call.Header = c.headers.write
+	}
+	resp, err := c.chain.Do(ctx, call)
+	if err != nil {
+		return reply{}, r.failed(call, err)
+	}
+	if r.answer == transport.Stream {
+		return reply{status: resp.StatusCode, header: resp.Header, stream: resp.Body}, nil
+	}
+	return reply{status: resp.StatusCode, header: resp.Header, body: transport.Body(resp)}, nil
+}
+
+// awaitTurn waits until earlier writes to the same key have ended.
+func (r *request) awaitTurn(ctx context.Context, o callOptions) error {
+	began := time.Now()
+	bounded := ctx
+	if o.maxWait > 0 {
+		var cancel context.CancelFunc
+		bounded, cancel = context.WithTimeout(ctx, o.maxWait)
+		defer cancel()
+	}
+	err := r.turn.wait(bounded)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(ctx.Err(), context.Canceled):
+		return &APIError{Op: r.op, Method: r.method, PathTemplate: r.path, Err: err}
+	}
+	return &BusyError{Op: r.op, Class: o.class, Wait: time.Since(began), Err: ctx.Err()}
+}
+
+// failed turns what the chain returned into the errors of this package.
+func (r *request) failed(call *transport.Call, err error) error {
+	var f *transport.Fault
+	if !errors.As(err, &f) {
+		var busy *BusyError
+		if errors.As(err, &busy) {
+			return err
+		}
+		return &APIError{Op: r.op, Method: r.method, PathTemplate: call.Template, Err: err, private: r.private}
+	}
+	if f.Undone && f.Status == 0 && errors.Is(f.Err, ErrReservationLost) {
+		return f.Err
+	}
+	e := &APIError{
+		Op: f.Call.Op, Method: f.Call.Method, PathTemplate: f.Call.Template,
+		Status: f.Status, Message: f.Message, Body: f.Body, RequestID: f.RequestID,
+		Attempts: f.Attempts, RetryAfter: f.RetryAfter, Err: f.Err, private: r.private,
+	}
+	if !r.repeatable && !f.Undone {
+		return &OutcomeUnknownError{RowsMayBeImported: true, UnitMayBeUsed: r.file != nil, Err: e}
+	}
+	return e
+}
+
+// undecodable is a success whose body is JSON but not what was expected.
+func (r *request) undecodable(reply reply, err error) error {
+	return &APIError{
+		Op: r.op, Method: r.method, PathTemplate: r.path, Status: reply.status, Body: reply.body, Attempts: 1,
+		Err: fmt.Errorf("the answer has another shape than expected: %w", err), private: r.private,
+	}
+}

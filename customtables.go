@@ -1,0 +1,193 @@
+package actito
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"strings"
+
+	"github.com/google/go-querystring/query"
+
+	"github.com/actito-go/actito/internal/transport"
+)
+
+const (
+	pathRecords = "/custom-data/v4/entity/{entity}/customTable/{table}/record"
+	pathRecord  = pathRecords + "/{businessKey}"
+)
+
+// CustomTable is a custom table whose records are T: a struct with actito tags, or map[string]any. It is safe for
+// concurrent use; make one per table and share it.
+type CustomTable[T any] struct {
+	c     *Client
+	table string
+	codec *codec[T]
+}
+
+// Records opens a custom table by its name or UUID. It sends nothing. Tags that cannot work fail here, with a
+// [ValidationError] that names the field.
+func Records[T any](c *Client, table string) (*CustomTable[T], error) {
+	if table == "" {
+		return nil, &ValidationError{Column: "table", Rule: "empty-table", Detail: "the custom table's name or id is empty"}
+	}
+	codec, err := newCodec[T](CustomTableType, c.zone)
+	if err != nil {
+		return nil, err
+	}
+	return &CustomTable[T]{c, table, codec}, nil
+}
+
+// KeyedBy returns the same table with another attribute as the business key of its records. It is how records that
+// are maps get one.
+func (t *CustomTable[T]) KeyedBy(attribute string) (*CustomTable[T], error) {
+	codec, err := t.codec.keyedBy(attribute)
+	if err != nil {
+		return nil, err
+	}
+	return &CustomTable[T]{t.c, t.table, codec}, nil
+}
+
+// Upsert creates the record or updates the one with its business key, which it returns; "" if the server sent none.
+// Unset attributes are not sent.
+//
+// A table may generate its keys. Then a record without one is created each time: such a call is never repeated
+// unless the server certainly did nothing, and a failure that leaves that open is an [OutcomeUnknownError].
+func (t *CustomTable[T]) Upsert(ctx context.Context, record T, opts ...CallOption) (string, error) {
+	return t.upsert(ctx, &record, nil, opts)
+}
+
+func (t *CustomTable[T]) upsert(ctx context.Context, record *T, turn *turn, opts []CallOption) (string, error) {
+	_, key, hasKey, err := t.codec.key(record)
+	if err != nil {
+		return "", err
+	}
+	r := request{op: "upsert record", method: http.MethodPost, path: pathRecords, segments: []string{escape(t.table)},
+		answer: transport.Maybe, repeatable: hasKey, turn: turn}
+	if hasKey {
+		r.private = []string{key}
+		r.order = t.order(key)
+	}
+	if r.body, err = t.codec.appendRecord(make([]byte, 0, bodySize), record); err != nil {
+		return "", err
+	}
+	reply, err := t.c.send(ctx, &r, opts)
+	if err != nil {
+		return "", err
+	}
+	return newID(reply), nil
+}
+
+func (t *CustomTable[T]) order(key string) string {
+	return strings.Join([]string{t.c.entity, t.table, key}, "\x00")
+}
+
+// on is a call on one record.
+func (t *CustomTable[T]) on(op, method, businessKey string) request {
+	r := request{op: op, method: method, path: pathRecord, segments: []string{escape(t.table), escape(businessKey)},
+		repeatable: true, private: []string{businessKey}}
+	if method != http.MethodGet {
+		r.order = t.order(businessKey)
+	}
+	return r
+}
+
+// Get reads a record. One that does not exist is [ErrNotFound].
+func (t *CustomTable[T]) Get(ctx context.Context, businessKey string, opts ...CallOption) (T, error) {
+	var record T
+	r := t.on("get record", http.MethodGet, businessKey)
+	reply, err := t.c.send(ctx, &r, opts)
+	if err != nil {
+		return record, err
+	}
+	if record, err = t.codec.decodeRecord(reply.body); err != nil {
+		return record, r.undecodable(reply, err)
+	}
+	return record, nil
+}
+
+// Update changes attributes of an existing record. Unset attributes are not sent and stay as they are (assumed).
+func (t *CustomTable[T]) Update(ctx context.Context, businessKey string, record T, opts ...CallOption) error {
+	r := t.on("update record", http.MethodPut, businessKey)
+	r.answer = transport.Maybe
+	var err error
+	if r.body, err = t.codec.appendRecord(nil, &record); err != nil {
+		return err
+	}
+	_, err = t.c.send(ctx, &r, opts)
+	return err
+}
+
+// Delete deletes a record. One that does not exist is [ErrNotFound], unless an earlier attempt of this call may have
+// deleted it.
+func (t *CustomTable[T]) Delete(ctx context.Context, businessKey string, opts ...CallOption) error {
+	r := t.on("delete record", http.MethodDelete, businessKey)
+	r.answer = transport.Any
+	_, err := t.c.send(ctx, &r, opts)
+	return err
+}
+
+// ListOptions selects records.
+type ListOptions struct {
+	SearchField string // with SearchValue: records whose attribute has this value
+	SearchValue string
+	SortField   string
+	Descending  bool
+	Number      int // how many at most; 0 means 100
+}
+
+// listQuery is how the wire spells them.
+type listQuery struct {
+	SearchField string `url:"searchField,omitempty"`
+	SearchValue string `url:"searchValue,omitempty"`
+	SortedField string `url:"sortedField,omitempty"`
+	Ascending   *bool  `url:"ascending,omitempty"`
+	Number      int    `url:"number"`
+}
+
+// List reads records, and tells whether there may be more than those. The API knows no paging: to see others, search
+// more narrowly or raise Number.
+func (t *CustomTable[T]) List(ctx context.Context, o ListOptions, opts ...CallOption) (records []T, more bool, err error) {
+	if (o.SearchField == "") != (o.SearchValue == "") || o.Number < 0 {
+		return nil, false, &ValidationError{Column: "ListOptions", Rule: "list-options",
+			Detail: "SearchField and SearchValue belong together, and Number is not negative"}
+	}
+	q := listQuery{o.SearchField, o.SearchValue, o.SortField, nil, or(o.Number, 100)}
+	if ascending := !o.Descending; o.SortField != "" {
+		q.Ascending = &ascending
+	}
+	values, err := query.Values(q)
+	if err != nil {
+		return nil, false, err
+	}
+	r := request{op: "list records", method: http.MethodGet, path: pathRecords, segments: []string{escape(t.table)},
+		query: values.Encode(), repeatable: true, class: Listing, private: []string{o.SearchValue}}
+	reply, err := t.c.send(ctx, &r, opts)
+	if err != nil {
+		return nil, false, err
+	}
+	if records, err = t.codec.decodeRecords(reply.body); err != nil {
+		return nil, false, r.undecodable(reply, err)
+	}
+	return records, len(records) >= q.Number, nil
+}
+
+// UpsertEach upserts one record after another, several at a time as the licence's pace allows, as [Background] work.
+// It yields one [UpsertResult] per record, in their order; records with the same key are sent in that order too. When
+// the source fails, its error is the last result. Leaving the loop cancels what is under way.
+func (t *CustomTable[T]) UpsertEach(ctx context.Context, records iter.Seq2[T, error], opts ...CallOption) iter.Seq[UpsertResult] {
+	return upsertEach(ctx, records, func(record *T) upsertFunc {
+		turn := t.join(record)
+		return func(ctx context.Context) (string, error) {
+			return t.upsert(ctx, record, turn, append([]CallOption{Background()}, opts...))
+		}
+	})
+}
+
+// join takes a record's turn in the order of its key's writes, before it is sent.
+func (t *CustomTable[T]) join(record *T) *turn {
+	_, key, ok, err := t.codec.key(record)
+	if err != nil || !ok {
+		return nil
+	}
+	return t.c.turns.join(t.order(key))
+}

@@ -1,0 +1,104 @@
+package actito
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/actito-go/actito/internal/transport"
+)
+
+const (
+	pathETLs    = "/mass-imports/v5/entities/{entity}/etls" // assumed, but for its /{etl}
+	pathETL     = pathETLs + "/{etl}"
+	pathTrigger = pathETL + "/trigger-execution"
+)
+
+// ETLService keeps definitions and starts imports.
+type ETLService struct{ c *Client }
+
+// Create stores a definition, to be triggered later, and returns its id (assumed: the call). Tables may be named; the
+// definition is stored with their ids. It is repeated only after failures in which the server certainly did nothing.
+func (s *ETLService) Create(ctx context.Context, d Definition, opts ...CallOption) (string, error) {
+	r := request{op: "create ETL", method: http.MethodPost, path: pathETLs, answer: transport.Maybe}
+	if err := s.encode(ctx, d, &r); err != nil {
+		return "", err
+	}
+	reply, err := s.c.send(ctx, &r, opts)
+	if err != nil {
+		return "", err
+	}
+	return newID(reply), nil
+}
+
+// Get reads a stored definition. Fields that the library has no name for are in Extra.
+func (s *ETLService) Get(ctx context.Context, id string, opts ...CallOption) (*Definition, error) {
+	r := request{op: "get ETL", method: http.MethodGet, path: pathETL, segments: []string{escape(id)}, repeatable: true, class: Listing}
+	d := new(Definition)
+	if err := s.c.read(ctx, &r, d, opts); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// List reads the stored definitions (assumed: the call and its envelope; a bare array is accepted too).
+func (s *ETLService) List(ctx context.Context, opts ...CallOption) ([]Definition, error) {
+	r := request{op: "list ETLs", method: http.MethodGet, path: pathETLs, repeatable: true, class: Listing}
+	var list []Definition
+	return list, s.c.readList(ctx, &r, "etls", &list, opts)
+}
+
+// Replace replaces a stored definition (assumed: the call).
+func (s *ETLService) Replace(ctx context.Context, id string, d Definition, opts ...CallOption) error {
+	r := request{op: "replace ETL", method: http.MethodPut, path: pathETL, segments: []string{escape(id)},
+		answer: transport.Maybe, repeatable: true}
+	if err := s.encode(ctx, d, &r); err != nil {
+		return err
+	}
+	_, err := s.c.send(ctx, &r, opts)
+	return err
+}
+
+// Delete deletes a stored definition (assumed: the call).
+func (s *ETLService) Delete(ctx context.Context, id string, opts ...CallOption) error {
+	r := request{op: "delete ETL", method: http.MethodDelete, path: pathETL, segments: []string{escape(id)},
+		answer: transport.Any, repeatable: true}
+	_, err := s.c.send(ctx, &r, opts)
+	return err
+}
+
+func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error {
+	d, err := s.c.complete(ctx, d)
+	if err != nil {
+		return err
+	}
+	r.body, err = json.Marshal(d)
+	return err
+}
+
+// Trigger starts a stored ETL with files. It checks and compresses them, reserves one of the day's imports for each
+// table that they load, and sends them; the [Execution] it returns is under way. See [ExecutionService.Wait].
+//
+// The tables come from [Loads], else from the stored definition, which is read for the separator and the file names too.
+// Nothing is sent or counted if a file is refused here ([ValidationError], [FileTooLargeError], [ErrNoRows]) or the
+// budget of a table is used up ([QuotaError]). A failure that leaves open whether the import runs is an
+// [OutcomeUnknownError]; its unit stays held.
+func (s *ETLService) Trigger(ctx context.Context, etlID string, opts ...ImportOption) (*Execution, error) {
+	im := newImport(s.c, "trigger ETL", opts)
+	if etlID == "" {
+		return nil, &ValidationError{Column: "etl", Rule: "empty-etl", Detail: "the ETL's id is empty"}
+	}
+	stored, err := s.Get(ctx, etlID)
+	switch {
+	case err == nil:
+		im.files = stored.Files
+	case len(im.loads) == 0:
+		return nil, fmt.Errorf("actito: which tables does ETL %s load? Its definition cannot be read, so name them with Loads: %w", etlID, err)
+	case ctx.Err() != nil || errors.Is(err, ErrBusy):
+		return nil, err
+	}
+	im.path, im.segments, im.etlID = pathTrigger, []string{escape(etlID)}, etlID
+	return im.run(ctx)
+}

@@ -1,0 +1,284 @@
+package actito
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	pathExecutions = "/mass-imports/v5/entities/{entity}/etl-executions"
+	pathExecution  = pathExecutions + "/{execution}"
+	pathErrorFile  = pathExecution + "/error-file" // assumed: version 4 has /errors
+)
+
+// ExecutionStatus is the status of an execution or of one of its files.
+type ExecutionStatus string
+
+// The statuses. Others count as running until the execution has an end.
+const (
+	StatusQueued    ExecutionStatus = "QUEUED"  // assumed
+	StatusRunning   ExecutionStatus = "RUNNING" // assumed
+	StatusSuccess   ExecutionStatus = "SUCCESS"
+	StatusWithError ExecutionStatus = "WITH_ERROR"
+	StatusFailed    ExecutionStatus = "FAILED"  // assumed
+	StatusDryRun    ExecutionStatus = "DRY_RUN" // of a client made with WithDryRun: nothing was sent
+)
+
+func (s ExecutionStatus) ended() bool {
+	return s == StatusSuccess || s == StatusWithError || s == StatusFailed || s == StatusDryRun
+}
+
+func (s ExecutionStatus) known() bool {
+	return s.ended() || s == StatusQueued || s == StatusRunning
+}
+
+// Execution is one run of an ETL.
+type Execution struct {
+	ID     string
+	ETLID  string // "" for a one shot
+	Status ExecutionStatus
+	Start  time.Time
+	End    time.Time // zero while it runs
+	Files  []FileResult
+	Raw    json.RawMessage // as the server sent it; nil if the server sent only an id
+}
+
+// FileResult is what became of one file.
+type FileResult struct {
+	Name     string
+	Table    TableType
+	TableID  string
+	Status   ExecutionStatus
+	Read     int // rows
+	Created  int
+	Updated  int
+	Rejected int
+}
+
+// Ended reports whether the execution is over.
+func (e *Execution) Ended() bool { return e.Status.ended() || !e.End.IsZero() }
+
+// Totals adds up the files.
+func (e *Execution) Totals() FileResult {
+	var t FileResult
+	for _, f := range e.Files {
+		t.Read += f.Read
+		t.Created += f.Created
+		t.Updated += f.Updated
+		t.Rejected += f.Rejected
+	}
+	return t
+}
+
+// problem is what the end of the execution means to who waited for it.
+func (e *Execution) problem() error {
+	failed := e.Status != StatusSuccess && e.Status != StatusWithError && e.Status != StatusDryRun
+	for _, f := range e.Files {
+		failed = failed || f.Status == StatusFailed
+	}
+	switch {
+	case failed:
+		return &ImportError{Execution: e, Files: e.Files, kind: ErrImportFailed}
+	case e.Status == StatusWithError || e.Totals().Rejected > 0:
+		return &ImportError{Execution: e, Files: e.Files, kind: ErrRowsRejected}
+	}
+	return nil
+}
+
+// ImportError is an import that ended without loading everything. It matches [ErrImportFailed] if a file was not
+// loaded, else [ErrRowsRejected]; the rows that were rejected are read by [ProfileTable.Rejects],
+// [CustomTable.Rejects] or [ExecutionService.Rejects].
+type ImportError struct {
+	Execution *Execution
+	Files     []FileResult
+	kind      error
+}
+
+func (e *ImportError) Error() string {
+	return fmt.Sprintf("%s: execution %s ended with %s: %s", e.kind, e.Execution.ID, e.Execution.Status, e.Summary())
+}
+
+// Is matches ErrImportFailed or ErrRowsRejected.
+func (e *ImportError) Is(target error) bool { return target == e.kind }
+
+// Summary counts by file: no values, no names of people.
+func (e *ImportError) Summary() string {
+	if len(e.Files) == 0 {
+		return "the server named no files"
+	}
+	var parts []string
+	for _, f := range e.Files {
+		parts = append(parts, fmt.Sprintf("%s %s: %d rows read, %d created, %d updated, %d rejected",
+			f.Name, f.Status, f.Read, f.Created, f.Updated, f.Rejected))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// ExecutionService reads executions and waits for them.
+type ExecutionService struct{ c *Client }
+
+// Get reads an execution.
+func (s *ExecutionService) Get(ctx context.Context, id string, opts ...CallOption) (*Execution, error) {
+	r := request{op: "get execution", method: http.MethodGet, path: pathExecution, segments: []string{escape(id)},
+		repeatable: true, class: Polling}
+	var raw json.RawMessage
+	if err := s.c.read(ctx, &r, &raw, opts); err != nil {
+		return nil, err
+	}
+	e, err := s.c.decodeExecution(raw)
+	if err != nil {
+		return nil, r.undecodable(reply{status: http.StatusOK, body: raw}, err)
+	}
+	e.ID = or(e.ID, id)
+	return e, nil
+}
+
+// ExecutionFilter selects executions.
+type ExecutionFilter struct {
+	ETLID    string    // "" for all
+	From, To time.Time // zero for no bound
+}
+
+// List reads executions (assumed: the call and its parameters). Where the service has none, the error matches
+// [ErrNotFound].
+func (s *ExecutionService) List(ctx context.Context, f ExecutionFilter, opts ...CallOption) ([]*Execution, error) {
+	q := url.Values{}
+	if f.ETLID != "" {
+		q.Set("etlId", f.ETLID)
+	}
+	for name, t := range map[string]time.Time{"from": f.From, "to": f.To} {
+		if !t.IsZero() {
+			q.Set(name, t.In(s.c.zone).Format(time.DateTime))
+		}
+	}
+	r := request{op: "list executions", method: http.MethodGet, path: pathExecutions, query: q.Encode(), repeatable: true, class: Listing}
+	var raw []json.RawMessage
+	if err := s.c.readList(ctx, &r, "etlExecutions", &raw, opts); err != nil { // assumed; a bare array is accepted too
+		return nil, err
+	}
+	list := make([]*Execution, len(raw))
+	for i := range raw {
+		var err error
+		if list[i], err = s.c.decodeExecution(raw[i]); err != nil {
+			return nil, r.undecodable(reply{status: http.StatusOK, body: raw[i]}, err)
+		}
+	}
+	return list, nil
+}
+
+func (c *Client) decodeExecution(raw json.RawMessage) (*Execution, error) {
+	var wire struct {
+		ID     text            `json:"id"`
+		ETLID  text            `json:"etlId"`
+		Status ExecutionStatus `json:"status"`
+		Start  text            `json:"startMoment"`
+		End    text            `json:"endMoment"`
+		Files  []struct {
+			Name        string `json:"fileName"`
+			Destination struct {
+				Table   TableType `json:"tableType"`
+				TableID text      `json:"tableId"`
+			} `json:"destination"`
+			Status   ExecutionStatus `json:"status"`
+			Read     int             `json:"rowsRead"`
+			Created  int             `json:"rowsCreated"`
+			Updated  int             `json:"rowsUpdated"`
+			Rejected int             `json:"rowsInError"`
+		} `json:"files"`
+	}
+	if err := json.Unmarshal(raw, &wire); err != nil {
+		return nil, err
+	}
+	e := &Execution{ID: string(wire.ID), ETLID: string(wire.ETLID), Status: wire.Status, Raw: bytes.Clone(raw)}
+	e.Start, _ = parseMoment(string(wire.Start), c.zone)
+	if wire.End != "" {
+		var ok bool
+		if e.End, ok = parseMoment(string(wire.End), c.zone); !ok {
+			e.End = time.Now() // an end in a form that is not known is an end
+		}
+	}
+	for _, f := range wire.Files {
+		e.Files = append(e.Files, FileResult{Name: f.Name, Table: f.Destination.Table, TableID: string(f.Destination.TableID),
+			Status: f.Status, Read: f.Read, Created: f.Created, Updated: f.Updated, Rejected: f.Rejected})
+	}
+	return e, nil
+}
+
+// parseMoment reads a time stamp in the forms that servers use.
+func parseMoment(s string, zone *time.Location) (time.Time, bool) {
+	for _, layout := range []string{time.DateTime, time.RFC3339} {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+const (
+	firstPoll     = 5 * time.Second
+	slowestPoll   = time.Minute
+	unseenFor     = time.Minute      // a new execution may not be found at once
+	unansweredFor = 10 * time.Minute // how long a wait tolerates failures that may pass
+	unchangedFor  = time.Hour        // how long a status that nobody knows may stay
+)
+
+// Wait reads an execution until it has ended: at once, then after 5 s, and ever more rarely down to once a minute.
+// It returns the latest state that it saw, which is never nil, and an [ImportError] if rows were rejected or a file
+// was not loaded. Failures that may pass are tolerated for ten minutes, and an execution that is not found for its
+// first minute. A status that is not known counts as running; if it stays the same for an hour, the error matches
+// [ErrStatusUnknown]. When the context ends, so does the wait, with an error; the import goes on.
+func (s *ExecutionService) Wait(ctx context.Context, e *Execution, opts ...CallOption) (*Execution, error) {
+	if e == nil || e.ID == "" && !e.Ended() {
+		return &Execution{}, &ValidationError{Column: "execution", Rule: "no-execution", Detail: "there is no execution to wait for: what started it failed"}
+	}
+	if e.Ended() {
+		return e, e.problem()
+	}
+	began := time.Now()
+	answered, changed := began, began
+	pause := firstPoll
+	for {
+		latest, err := s.Get(ctx, e.ID, opts...)
+		now := time.Now()
+		atLeast := time.Duration(0)
+		switch {
+		case err == nil:
+			answered = now
+			if latest.Status != e.Status {
+				changed = now
+			}
+			e = latest
+			if e.Ended() {
+				return e, e.problem()
+			}
+			if !e.Status.known() && now.Sub(changed) >= unchangedFor {
+				return e, fmt.Errorf("%w: execution %s", ErrStatusUnknown, e.ID)
+			}
+		case ctx.Err() != nil:
+			return e, err
+		case errors.Is(err, ErrNotFound) && now.Sub(began) < unseenFor:
+		case !Retryable(err) || errors.Is(err, ErrUnauthorized) || now.Sub(answered) >= unansweredFor:
+			return e, err
+		default:
+			if api, ok := errors.AsType[*APIError](err); ok {
+				atLeast = min(api.RetryAfter, unansweredFor)
+			}
+		}
+		timer := time.NewTimer(max(pause-rand.N(pause/5+1), atLeast)) //nolint:gosec // jitter
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return e, fmt.Errorf("actito: execution %s goes on, the wait for it ended: %w", e.ID, ctx.Err())
+		}
+		pause = min(pause*3/2, slowestPoll)
+	}
+}

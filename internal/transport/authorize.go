@@ -1,0 +1,45 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+)
+
+// Tokens hands out access tokens.
+type Tokens interface {
+	Token(ctx context.Context) (string, error)
+	Invalidate(token string) // the server refused it
+}
+
+// authorize is the link that adds the token. It is never asked about another host: checkRedirect sees to that.
+type authorize struct {
+	tokens Tokens
+	next   http.RoundTripper
+}
+
+func (a *authorize) RoundTrip(req *http.Request) (*http.Response, error) {
+	token, err := a.tokens.Token(req.Context())
+	if err != nil {
+		closeBody(req)
+		return nil, tokenFault(callOf(req), err)
+	}
+	callOf(req).token = token
+	// A copy: a former attempt's request may still be on its way out.
+	out := *req
+	out.Header = maps.Clone(req.Header)
+	out.Header.Set("Authorization", "Bearer "+token)
+	return a.next.RoundTrip(&out)
+}
+
+// tokenFault keeps what is known of a failed token request; the call itself was certainly not made.
+func tokenFault(c *Call, err error) *Fault {
+	var f *Fault
+	if !errors.As(err, &f) {
+		return &Fault{Call: c, Undone: true, Err: err}
+	}
+	undone := *f
+	undone.Undone = true
+	return &undone
+}

@@ -1,0 +1,43 @@
+package transport
+
+import (
+	"context"
+	"io"
+	"net/http"
+)
+
+// limit is the link that makes an attempt wait for its turn. The turn ends with the answer; a download's, when its
+// body is closed.
+type limit struct {
+	acquire func(context.Context, *Call) (release func(), err error)
+	next    http.RoundTripper
+}
+
+func (l *limit) RoundTrip(req *http.Request) (*http.Response, error) {
+	release, err := l.acquire(req.Context(), callOf(req))
+	if err != nil {
+		closeBody(req)
+		return nil, &Fault{Call: callOf(req), Local: true, Undone: true, Err: err}
+	}
+	resp, err := l.next.RoundTrip(req)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	if callOf(req).Answer != Stream {
+		release()
+		return resp, nil
+	}
+	resp.Body = &released{ReadCloser: resp.Body, release: release}
+	return resp, nil
+}
+
+type released struct {
+	io.ReadCloser
+	release func()
+}
+
+func (r *released) Close() error {
+	defer r.release()
+	return r.ReadCloser.Close()
+}

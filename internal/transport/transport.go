@@ -1,0 +1,182 @@
+// Package transport is the chain that every call goes through.
+package transport
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// Call is one call on its way through the chain. It is used once.
+type Call struct {
+	Op       string // for people: "upsert profile"
+	Method   string
+	Template string // the path with its placeholders, the only form that is ever shown
+	URL      string
+	Header   http.Header
+
+	Body   []byte                        // small bodies
+	Open   func() (io.ReadCloser, error) // large ones: opened afresh per attempt, with Length bytes
+	Length int64
+
+	Answer     Answer
+	Repeatable bool // doing it twice is the same as doing it once
+	Start      bool // starts an import: the answer may take minutes, and tries are counted by Policy.StartTries
+	Class      uint8
+	MaxWait    time.Duration                   // the longest local wait; 0: as the context allows
+	Begin      func(ctx context.Context) error // runs just before the first byte of the first attempt
+
+	token string // the one the current attempt was sent with
+	begun bool
+}
+
+// Answer is what a call accepts as success.
+type Answer uint8
+
+// Kinds of answers.
+const (
+	JSON   Answer = iota // a JSON body
+	Maybe                // a JSON body or none: writes
+	Any                  // whatever: deletes
+	Stream               // a download; the body is handed on unread
+)
+
+// Config is what a chain is made of.
+type Config struct {
+	Client  *http.Client // its Transport sends; Jar and Timeout are kept
+	Acquire func(context.Context, *Call) (release func(), err error)
+	Tokens  Tokens
+	Policy  Policy
+	Limits  Timeouts
+	Log     *slog.Logger
+}
+
+// Timeouts bound the phases of one attempt.
+type Timeouts struct {
+	Answer   time.Duration // from the attempt's start to the end of a JSON answer
+	Import   time.Duration // from the last byte of an upload to the answer's headers
+	Progress time.Duration // the longest pause within an upload or download
+}
+
+// Chain sends calls.
+type Chain struct {
+	retry  *retry
+	direct *http.Client
+}
+
+// New puts the chain together. From the outside in:
+//
+//	retry → redirects → per hop: limiter → authorization → answer → send
+//
+// retry decides on the typed error that the answer link made, and it alone answers a 401. Redirects are followed by
+// http.Client under the rules of checkRedirect, each hop paced and authorized like a first one. The limiter is
+// outside of authorization, so that a token is fetched when its call's turn has come and is fresh when it is sent.
+func New(c Config) *Chain {
+	base := c.Client.Transport
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	inner := &answer{next: &send{next: base, limits: c.Limits}}
+	paced := *c.Client
+	paced.CheckRedirect = checkRedirect
+	paced.Transport = &limit{acquire: c.Acquire, next: &authorize{tokens: c.Tokens, next: inner}}
+	direct := *c.Client
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	direct.Transport = inner
+	return &Chain{
+		retry:  &retry{client: &paced, tokens: c.Tokens, policy: c.Policy, log: c.Log, budget: newBudget(c.Policy.Budget)},
+		direct: &direct,
+	}
+}
+
+// Do sends a call through the whole chain. Its errors are a *Fault, or the limiter's own where nothing was sent.
+func (ch *Chain) Do(ctx context.Context, c *Call) (*http.Response, error) {
+	req, err := newRequest(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return ch.retry.do(ctx, req, c)
+}
+
+// Direct sends a call once, past limiter, authorization and retry: token requests.
+func (ch *Chain) Direct(ctx context.Context, c *Call) (*http.Response, error) {
+	req, err := newRequest(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := ch.direct.Do(req.Request)
+	if err != nil {
+		return nil, faultOf(err, c)
+	}
+	if resp.StatusCode >= 300 {
+		f := newFault(c, resp)
+		f.Err = errRedirect
+		return nil, f
+	}
+	return resp, nil
+}
+
+type callKey struct{}
+
+func callOf(req *http.Request) *Call {
+	return req.Context().Value(callKey{}).(*Call)
+}
+
+func newRequest(ctx context.Context, c *Call) (*retryablehttp.Request, error) {
+	ctx = context.WithValue(ctx, callKey{}, c)
+	var body any
+	if c.Open != nil {
+		body = retryablehttp.ReaderFunc(func() (io.Reader, error) { return &lazyBody{open: c.Open}, nil })
+	} else if c.Body != nil {
+		body = c.Body
+	}
+	req, err := retryablehttp.NewRequestWithContext(ctx, c.Method, c.URL, body)
+	if err != nil {
+		return nil, &Fault{Call: c, Undone: true, Err: unwrapURL(err)}
+	}
+	if c.Open != nil {
+		req.ContentLength = c.Length
+	}
+	req.Header = c.Header
+	return req, nil
+}
+
+// lazyBody opens at the first read: a request's body is made more often than it is sent.
+type lazyBody struct {
+	open func() (io.ReadCloser, error)
+	body io.ReadCloser
+}
+
+func (l *lazyBody) Read(p []byte) (int, error) {
+	if l.body == nil {
+		body, err := l.open()
+		if err != nil {
+			return 0, err
+		}
+		l.body = body
+	}
+	return l.body.Read(p)
+}
+
+func (l *lazyBody) Close() error {
+	if l.body == nil {
+		return nil
+	}
+	return l.body.Close()
+}
+
+// unwrapURL drops the error that prints the URL, key values included.
+func unwrapURL(err error) error {
+	for {
+		u, ok := err.(*url.Error) //nolint:errorlint // only the outermost layers are taken off
+		if !ok {
+			return err
+		}
+		err = u.Err
+	}
+}

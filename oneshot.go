@@ -1,0 +1,73 @@
+package actito
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// RunOnce starts a one shot import: definition and files in one call. Each file must fit the pattern of exactly one
+// [InputFile], and every InputFile that is not Optional must get one; they are loaded in the order of the definition.
+// Tables may be named; their ids are looked up. Otherwise it is like [ETLService.Trigger].
+func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOption) (*Execution, error) {
+	im := newImport(s.c, "run one shot", opts)
+	d, err := s.c.complete(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	im.path, im.files, im.definition = pathExecutions, d.Files, &d
+	return im.run(ctx)
+}
+
+// complete checks a definition and fills in what the library knows: table ids, defaults, what it sends.
+func (c *Client) complete(ctx context.Context, d Definition) (Definition, error) {
+	yes := true
+	d.GenerateResultFile = or(d.GenerateResultFile, &yes)
+	d.GenerateErrorFile = or(d.GenerateErrorFile, &yes)
+	if len(d.Files) == 0 {
+		return d, &ValidationError{Column: "inputFiles", Rule: "definition", Detail: "the definition loads no file"}
+	}
+	d.Files = slices.Clone(d.Files)
+	for i := range d.Files {
+		f := &d.Files[i]
+		if err := f.check(); err != nil {
+			return d, err
+		}
+		f.Compression = or(f.Compression, "ZIP")
+		f.Encoding = or(f.Encoding, "UTF-8")
+		f.Mode = or(f.Mode, CreateUpdate)
+		f.Format.Separator = or(f.Format.Separator, ",")
+		f.Format.EndOfLine = or(f.Format.EndOfLine, "\n")
+		f.Format.Enclosing = or(f.Format.Enclosing, `"`)
+		f.Format.Escaping = or(f.Format.Escaping, `"`)
+		t, err := c.table(ctx, f.Destination.Table, f.Destination.TableID)
+		if err != nil {
+			return d, fmt.Errorf("actito: input file %s: %w", f.FileNamePattern, err)
+		}
+		f.Destination.TableID = t.ID
+	}
+	return d, nil
+}
+
+func (f *InputFile) check() error {
+	refuse := func(rule, detail string) error {
+		return &ValidationError{File: f.FileNamePattern, Rule: rule, Detail: detail}
+	}
+	switch {
+	case f.err != nil:
+		return f.err
+	case f.FileNamePattern == "":
+		return refuse("definition", "an input file of the definition has no FileNamePattern")
+	case f.Destination.Table != ProfileTableType && f.Destination.Table != CustomTableType || f.Destination.TableID == "":
+		return refuse("definition", "the input file's Destination needs a Table type and a TableID, which may be the table's name")
+	case len(f.Mapping) == 0:
+		return refuse("mapping", "the input file has no Mapping: derive it with a table's InputFile, or name the columns to load")
+	case f.Compression != "" && f.Compression != "ZIP":
+		return refuse("compression", "files are sent as ZIP: leave Compression empty")
+	case f.Encoding != "" && f.Encoding != "UTF-8":
+		return refuse("encoding", "files are sent in UTF-8: leave Encoding empty")
+	case len(f.Format.Separator) > 1:
+		return refuse("separator", "the separator must be one ASCII character")
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package actito
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Key names one profile: by a unique attribute or by its profile id. See [By] and [ByID].
+type Key struct {
+	attribute string // "" for the profile id
+	value     string
+}
+
+// By names the profile whose unique attribute has this value: By("emailAddress", "ann@example.com").
+func By(attribute, value string) Key { return Key{attribute, value} }
+
+// ByID names a profile by its profile id.
+func ByID(id string) Key { return Key{value: id} }
+
+// String names the attribute and hides the value.
+func (k Key) String() string {
+	if k.attribute == "" {
+		return "profileId=" + redacted
+	}
+	return k.attribute + "=" + redacted
+}
+
+// segment is the key as a path segment; "" if it has no value.
+func (k Key) segment() (string, error) {
+	switch {
+	case k.value == "":
+		return "", &ValidationError{Column: k.attribute, Rule: "empty-key", Detail: "the key is empty; give By or ByID a value"}
+	case k.attribute == "" && strings.Contains(k.value, "="):
+		return "", &ValidationError{Rule: "profile-id", Detail: `a profile id holds no "="; name an attribute with By`}
+	case k.attribute == "":
+		return escape(k.value), nil
+	case strings.Contains(k.attribute, "="):
+		return "", &ValidationError{Rule: "key-attribute", Detail: `an attribute's name holds no "="; By takes name and value apart`}
+	}
+	return escape(k.attribute) + "=" + escape(k.value), nil
+}
+
+// escape is the one place where values become parts of a path. The "=" between a key's attribute and value stays
+// literal, as production clients send it; "+" must not be taken for a space.
+func escape(s string) string {
+	return strings.ReplaceAll(url.PathEscape(s), "+", "%2B")
+}
+
+// expand fills the placeholders of a path template: {entity}, and the others in order with escaped segments. A segment
+// that would change the path's shape is refused.
+func expand(template, entity string, segments []string) (string, error) {
+	var b strings.Builder
+	b.Grow(2 * len(template))
+	for {
+		before, rest, found := strings.Cut(template, "{")
+		b.WriteString(before)
+		if !found {
+			return b.String(), nil
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		segment := escape(entity)
+		if name != "entity" {
+			segment, segments = segments[0], segments[1:]
+		}
+		switch segment {
+		case "":
+			return "", &ValidationError{Column: name, Rule: "empty-" + name, Detail: "is empty, and the call's path needs it"}
+		case ".", "..":
+			return "", &ValidationError{Column: name, Rule: "path-segment", Detail: `"." and ".." cannot be part of a path`}
+		}
+		b.WriteString(segment)
+		template = after
+	}
+}
+
+// unprefixed drops the category: /profiles/v4/… becomes /v4/….
+func unprefixed(template string) string {
+	_, rest, _ := strings.Cut(template[1:], "/")
+	return "/" + rest
+}

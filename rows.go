@@ -1,0 +1,191 @@
+package actito
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/actito-go/actito/internal/csvrow"
+)
+
+// EmptyCells declares what an empty CSV cell does to a value that the profile or record already has. Actito's
+// documentation does not say, so the library does not guess: typed rows with unset cells are refused for every mode
+// that updates until it is declared. Declare what a test import into a table of yours has shown.
+//
+// It is given in an [InputFile], to a call that starts an import, or to the rows themselves.
+type EmptyCells uint8
+
+// What empty cells do.
+const (
+	// EmptyCellsUndeclared refuses empty cells wherever they could change an existing value.
+	EmptyCellsUndeclared EmptyCells = iota
+	// Keep: an empty cell leaves the value as it is. Null is refused, since no cell can express it.
+	Keep
+	// Clear: an empty cell removes the value. Unset is refused, since it would remove what it means to leave alone.
+	Clear
+)
+
+// ColumnOption says which columns a file of typed rows has.
+type ColumnOption interface{ applyColumns(*columnConfig) }
+
+type columnConfig struct {
+	names    []string
+	consents bool
+	empty    EmptyCells
+}
+
+type columnOption func(*columnConfig)
+
+func (o columnOption) applyColumns(c *columnConfig) { o(c) }
+
+func (e EmptyCells) applyColumns(c *columnConfig) { c.empty = e }
+
+// Columns names the columns and their order. Rows that are maps need it; of a struct, it chooses fields.
+func Columns(names ...string) ColumnOption {
+	return columnOption(func(c *columnConfig) { c.names = names })
+}
+
+// WithSubscriptions makes columns of subscriptions and segmentations too. They are left out otherwise: people
+// unsubscribe inside Actito, and yesterday's copy must not subscribe them again.
+func WithSubscriptions() ColumnOption {
+	return columnOption(func(c *columnConfig) { c.consents = true })
+}
+
+func columnsOf[T any](c *codec[T], opts []ColumnOption) (*columns[T], columnConfig, error) {
+	var cfg columnConfig
+	for _, o := range opts {
+		o.applyColumns(&cfg)
+	}
+	cols, err := c.columns(cfg.names, cfg.consents)
+	return cols, cfg, err
+}
+
+// blankRule decides which empty cells of typed rows are refused.
+type blankRule struct {
+	empty      EmptyCells
+	createOnly bool // there is no value that an empty cell could change
+}
+
+func (r blankRule) check(file string, row int, b blanks) error {
+	switch {
+	case b == blanks{} || r.createOnly:
+		return nil
+	case r.empty == EmptyCellsUndeclared:
+		return &ValidationError{File: file, Line: row, Column: or(b.unset, b.null), Rule: "empty-cells",
+			Detail: "this row has no value here, and what an empty cell does to an existing value is not documented: " +
+				"find out with a test import, then declare Keep or Clear as EmptyCells"}
+	case r.empty == Keep && b.null != "":
+		return &ValidationError{File: file, Line: row, Column: b.null, Rule: "empty-cells",
+			Detail: "this row clears the value, and with EmptyCells: Keep no cell can: update it one by one"}
+	case r.empty == Clear && b.unset != "":
+		return &ValidationError{File: file, Line: row, Column: b.unset, Rule: "empty-cells",
+			Detail: "this row leaves the value alone, and with EmptyCells: Clear its empty cell would remove it: leave the column out with Columns, or set it"}
+	}
+	return nil
+}
+
+// DataRows is a CSV file made of rows while it is staged; its columns are the fields of T. The rows are read exactly
+// once, and their first error ends the staging. A [DateTime] is written in Europe/Brussels; [ProfileTable.Rows] and
+// [CustomTable.Rows] write it in the client's zone.
+func DataRows[T any](name string, rows iter.Seq2[T, error], opts ...ColumnOption) Data {
+	zone, err := homeZone.location()
+	if err != nil {
+		return failedData(name, err)
+	}
+	codec, err := newCodec[T]("", zone)
+	if err != nil {
+		return failedData(name, err)
+	}
+	return rowsOf(codec, name, rows, opts)
+}
+
+// Rows is a CSV file made of rows of this table while it is staged. Its columns are the fields of T that are sent,
+// without subscriptions and segmentations. The rows are read exactly once, and their first error ends the staging.
+func (t *ProfileTable[T]) Rows(name string, rows iter.Seq2[T, error], opts ...ColumnOption) Data {
+	return rowsOf(t.codec, name, rows, opts)
+}
+
+// Rows is a CSV file made of records of this table while it is staged. Its columns are the fields of T that are sent.
+// The records are read exactly once, and their first error ends the staging.
+func (t *CustomTable[T]) Rows(name string, records iter.Seq2[T, error], opts ...ColumnOption) Data {
+	return rowsOf(t.codec, name, records, opts)
+}
+
+// InputFile derives how a file with this name is loaded into the table: each field that is sent from the column of
+// its name, without subscriptions and segmentations. The pattern may hold placeholders of the date. What cannot work,
+// such as a column that T does not have, fails when the definition is used.
+func (t *ProfileTable[T]) InputFile(pattern string, opts ...ColumnOption) InputFile {
+	return inputFile(t.codec, ProfileTableType, t.table, pattern, opts)
+}
+
+// InputFile derives how a file with this name is loaded into the table: each field that is sent from the column of
+// its name. The pattern may hold placeholders of the date. What cannot work, such as a column that T does not have,
+// fails when the definition is used.
+func (t *CustomTable[T]) InputFile(pattern string, opts ...ColumnOption) InputFile {
+	return inputFile(t.codec, CustomTableType, t.table, pattern, opts)
+}
+
+func inputFile[T any](c *codec[T], kind TableType, table, pattern string, opts []ColumnOption) InputFile {
+	cols, cfg, err := columnsOf(c, opts)
+	f := InputFile{FileNamePattern: pattern, Destination: Destination{Table: kind, TableID: table}, Mode: CreateUpdate,
+		EmptyCells: cfg.empty, err: err}
+	if err == nil {
+		for _, name := range cols.header() {
+			f.Mapping = append(f.Mapping, Mapping{Column: name, Attribute: name})
+		}
+	}
+	return f
+}
+
+func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []ColumnOption) Data {
+	cols, cfg, err := columnsOf(c, opts)
+	if err != nil {
+		return failedData(name, err)
+	}
+	d := newData(name, nil, once(func(ctx context.Context, sink *csvSink, blanks blankRule) error {
+		line := csvrow.Append(nil, sink.separator, cols.header()...)
+		if err := sink.writeLine(ctx, line); err != nil {
+			return err
+		}
+		var row T // one for all, so that a row costs no allocation
+		n := 0
+		for next, err := range rows {
+			n++
+			if err != nil {
+				return fmt.Errorf("actito: %s: row %d: %w", name, n, err)
+			}
+			row = next
+			cells, empty, err := cols.appendRow(line[:0], sink.separator, &row)
+			if err != nil {
+				return atRow(err, name, n)
+			}
+			if err := blanks.check(name, n, empty); err != nil {
+				return err
+			}
+			if err := sink.writeLine(ctx, cells); err != nil {
+				return err
+			}
+			line = cells
+		}
+		return nil
+	}))
+	d.blanks.empty = cfg.empty
+	return d
+}
+
+// failedData fails when it is staged: making it has no error to return.
+func failedData(name string, err error) Data {
+	return newData(name, nil, func(context.Context, *csvSink, blankRule) error { return err })
+}
+
+// atRow says where a value was refused.
+func atRow(err error, file string, row int) error {
+	var v *ValidationError
+	if !errors.As(err, &v) {
+		return fmt.Errorf("actito: %s: row %d: %w", file, row, err)
+	}
+	at := *v
+	at.File, at.Line = file, row
+	return &at
+}
