@@ -137,14 +137,20 @@ func TestUnsetValuesAreNotSent(t *testing.T) {
 		News    Opt[bool]   `actito:"subscriptions#news"`
 		Zero    int         `actito:"zero,omitzero"`
 		False   bool        `actito:"false,omitzero"`
+		Level   level       `actito:"level,omitzero"`
 		Read    string      `actito:"read,readonly"`
 		Always  int         `actito:"always"`
 		Too     bool        `actito:"too"`
 	}
-	b, err := mustCodec[row](t, ProfileTableType).appendProfileV5(nil, &row{Read: "x", List: []string{}}, profileExtra{})
+	b, err := mustCodec[row](t, ProfileTableType).appendProfileV5(nil, &row{Read: "x", Level: -1, List: []string{}}, profileExtra{})
 	require.NoError(t, err)
 	require.Equal(t, `{"attributes":{"always":0,"too":false}}`, string(b))
 }
+
+// level is unknown, and then zero, when it is negative.
+type level int
+
+func (l level) IsZero() bool { return l < 0 }
 
 func TestWhatCannotBeSentIsRefusedByName(t *testing.T) {
 	t.Parallel()

@@ -135,22 +135,18 @@ func kindOf(t reflect.Type) (kind, error) {
 		"a type with MarshalText and UnmarshalText, or a slice, pointer or actito.Opt of these", t)
 }
 
-// isUnset reports whether a field's value is unset. A plain value whose text turns out to be empty is unset too.
+// isUnset reports whether the value of a field that is no Opt is unset. A plain value whose text turns out to be empty is
+// unset too.
 func (f *field) isUnset(v reflect.Value) bool {
-	switch f.wrap {
-	case wrapPointer:
-		return v.IsNil()
-	case wrapOpt:
-		state, _ := v.Addr().Interface().(optional).slot()
-		return *state == stateUnset
-	}
 	switch {
+	case f.wrap == wrapPointer:
+		return v.IsNil()
 	case f.list:
 		return v.Len() == 0
 	case !f.omitZero:
 		return false
 	}
-	if z, ok := v.Addr().Interface().(interface{ IsZero() bool }); ok {
+	if z, ok := v.Addr().Interface().(interface{ IsZero() bool }); ok { // as omitzero of encoding/json does
 		return z.IsZero()
 	}
 	return v.IsZero()
