@@ -172,6 +172,8 @@ func TestWrongWritesAreRefusedAndChangeNothing(t *testing.T) {
 		"v5: the service's own attribute":         {"PUT " + profilesV5, `{"key":{"customerID":"1"},"attributes":{"updateMoment":null}}`, 400},
 		"v5: a segmentation that does not exist":  {"PUT " + profilesV5, `{"key":{"customerID":"1"},"segmentations":{"Spam":true}}`, 400},
 		"v5: an attribute that does not exist":    {"PUT " + profilesV5, `{"key":{"customerID":"1"},"attributes":{"shoeSize":1}}`, 400},
+		"v5: no key":                              {"PUT " + profilesV5, `{"attributes":{"customerID":"2"}}`, 400},
+		"a segmentation path that does not exist": {"PUT " + profiles + "/customerID=1/segmentation/Spam", "", 404},
 		"v5: a profile that does not exist":       {"PATCH " + profilesV5 + "/7", `{}`, 404},
 		"v5: a method that is not allowed":        {"PUT " + profilesV5 + "/7", `{}`, 405},
 		"v5: a new profile without mandatory one": {"PUT " + profilesV5, `{"key":{"emailAddress":"bob@example.com"}}`, 400},

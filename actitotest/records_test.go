@@ -138,3 +138,18 @@ func TestDeclarationsThatContradictThemselvesPanic(t *testing.T) {
 		assert.Panics(t, func() { c.server.AddCustomTable("MyEntity", table) }, name)
 	}
 }
+
+func TestTablesBelongToTheirEntity(t *testing.T) {
+	t.Parallel()
+	c := inMemory(t, actitotest.WithEntities("MyEntity", "Other"))
+	c.server.AddCustomTable("Other", actitotest.Table{Name: "Orders", PrimaryKey: "id", GeneratedKey: true})
+	for path, status := range map[string]int{
+		"/custom-data/v4/entity/Other/customTable/Orders/record":                                  200,
+		"/custom-data/v4/entity/Other/customTable/Visits/record":                                  404,
+		"/custom-data/v4/entity/Third/customTable/Orders/record":                                  404,
+		"/custom-data/v4/entity/Other/customTable/a4aa57cd-64c4-49bc-a17b-34ac8dfa76f8/record":    404,
+		"/custom-data/v4/entity/MyEntity/customTable/a4aa57cd-64c4-49bc-a17b-34ac8dfa76f8/record": 200,
+	} {
+		assert.Equal(t, status, c.call("GET", path, "").StatusCode, path)
+	}
+}
