@@ -348,9 +348,13 @@ func TestUploadsThatAreNotWhatTheServiceReadsAreRefused(t *testing.T) {
 		"transformations":              {data, file(extra{"transformations": []any{extra{"type": "CAPITALIZE"}}}, "customerID")},
 		"no mapping":                   {data, file(nil)},
 		"a column mapped twice":        {data, file(nil, "customerID", "customerID")},
-		"an unknown attribute":         {data, file(nil, "customerID", "shoeSize")},
-		"an unknown subscription":      {data, file(nil, "customerID", "subscriptions#Spam")},
-		"several files, one unnamed":   {data, parameters(definition(t, customersFile("c.csv", nil, "customerID"), customersFile("", nil, "customerID")))},
+		"an attribute mapped twice": {data, file(extra{"attributesMapping": []any{
+			extra{"headerColumn": "a", "attributeName": "customerID"}, extra{"headerColumn": "b", "attributeName": "customerID"}}})},
+		"a column mapped to two": {data, file(extra{"attributesMapping": []any{
+			extra{"headerColumn": "a", "attributeName": "customerID"}, extra{"headerColumn": "a", "attributeName": "size"}}})},
+		"an unknown attribute":       {data, file(nil, "customerID", "shoeSize")},
+		"an unknown subscription":    {data, file(nil, "customerID", "subscriptions#Spam")},
+		"several files, one unnamed": {data, parameters(definition(t, customersFile("c.csv", nil, "customerID"), customersFile("", nil, "customerID")))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -263,3 +263,18 @@ func TestCaseOfKeysIsAnAssumption(t *testing.T) {
 	r = c.call("POST", profiles+"?allowUpdate=false", ann)
 	assert.Equal(t, http.StatusBadRequest, r.StatusCode)
 }
+
+func TestUniqueValuesMoveWithTheirProfile(t *testing.T) {
+	t.Parallel()
+	c := withAnn(t)
+	bob := `{"attributes":[{"name":"customerID","value":"2"},{"name":"emailAddress","value":"bob@example.com"}]}`
+	require.Equal(t, http.StatusCreated, c.call("POST", upsert, bob).StatusCode)
+	take := `{"attributes":[{"name":"emailAddress","value":"bob@example.com"}]}`
+	assert.Equal(t, http.StatusConflict, c.call("PUT", profiles+"/customerID=1", take).StatusCode, "it is taken")
+	give := `{"attributes":[{"name":"emailAddress","value":"robert@example.com"}]}`
+	require.Equal(t, http.StatusOK, c.call("PUT", profiles+"/customerID=2", give).StatusCode)
+	assert.Equal(t, http.StatusNotFound, c.call("GET", profiles+"/emailAddress=bob@example.com", "").StatusCode)
+	assert.Equal(t, http.StatusOK, c.call("PUT", profiles+"/customerID=1", take).StatusCode, "it is free")
+	assert.Equal(t, http.StatusConflict, c.call("POST", upsert,
+		`{"attributes":[{"name":"customerID","value":"1"},{"name":"emailAddress","value":"robert@example.com"}]}`).StatusCode, "two profiles are meant")
+}

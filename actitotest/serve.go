@@ -188,33 +188,31 @@ func accepts(header []string, p payload) bool {
 	return p == download && strings.Contains(strings.Join(header, ","), "application/octet-stream")
 }
 
-// readBody takes in the whole body once, before anything waits: net/http notices
-// that a client has left only after that.
+// readBody takes in the whole body once, and before anything waits: only after that
+// net/http notices that a client has left. A refused body is read too, so that its
+// client can read the answer.
 func (s *Server) readBody(c *call) {
-	if c.received || c.route == nil {
+	if c.received {
 		return
 	}
 	c.received = true
+	defer io.Copy(io.Discard, c.Body)
 	mediaType, params, _ := mime.ParseMediaType(c.Header.Get("Content-Type"))
-	switch c.route.payload {
-	case body:
-		if mediaType != "application/json" {
-			c.problem = refuse(http.StatusBadRequest, "the Content-Type must be application/json")
-			return
-		}
+	switch {
+	case c.route == nil:
+	case c.route.payload == body && mediaType != "application/json":
+		c.problem = refuse(http.StatusBadRequest, "the Content-Type must be application/json")
+	case c.route.payload == body:
 		text, err := io.ReadAll(io.LimitReader(c.Body, jsonBound+1))
 		if err != nil || len(text) > jsonBound {
 			c.problem = refuse(http.StatusBadRequest, "the body is incomplete or too long")
 		}
 		c.json = text
-	case upload:
-		if mediaType != "multipart/form-data" {
-			c.problem = refuse(http.StatusBadRequest, "the Content-Type must be multipart/form-data")
-			return
-		}
+	case c.route.payload == upload && mediaType != "multipart/form-data":
+		c.problem = refuse(http.StatusBadRequest, "the Content-Type must be multipart/form-data")
+	case c.route.payload == upload:
 		c.upload, c.problem = readUpload(c.Body, params["boundary"], s.limits.FileBytes)
 	}
-	_, _ = io.Copy(io.Discard, c.Body) // so that a client still reads the answer to a refused upload
 }
 
 // resolve looks up the entity and table that a path names.

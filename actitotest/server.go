@@ -1,7 +1,6 @@
 package actitotest
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
 	"net"
@@ -23,8 +22,6 @@ type Server struct {
 	clock     *Clock
 	transport *http.Transport
 	http      *http.Server
-	ctx       context.Context // ends with Close, and with it every wait
-	cancel    context.CancelFunc
 	brussels  *time.Location
 
 	inMemory           bool
@@ -99,18 +96,13 @@ func NewServer(opts ...Option) *Server {
 		lastID:   100,
 	}
 	s.closed = sync.NewCond(&s.mu)
-	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for _, opt := range opts {
 		opt(s)
 	}
 	if len(s.keys) > 0 {
 		s.APIKey = s.keys[0]
 	}
-	s.http = &http.Server{
-		Handler:     s.Handler(),
-		BaseContext: func(net.Listener) context.Context { return s.ctx },
-		ConnState:   s.connState,
-	}
+	s.http = &http.Server{Handler: s.Handler(), ConnState: s.connState}
 	s.transport = newTransport(s.http)
 	if !s.inMemory {
 		s.listen()
@@ -131,10 +123,9 @@ func (s *Server) listen() {
 	}()
 }
 
-// Close ends the server: connections are cut, waiting calls end, and when it
-// returns nothing of the server runs any more. The look-ups keep working.
+// Close ends the server: connections are cut, with them all waiting calls end, and
+// when it returns nothing of the server runs any more. The look-ups keep working.
 func (s *Server) Close() {
-	s.cancel()
 	_ = s.http.Close() // the listener's error, of no use to anyone
 	s.transport.CloseIdleConnections()
 	s.mu.Lock()

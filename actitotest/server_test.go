@@ -215,8 +215,8 @@ func TestSlowedDownCallEndsWhenItsClientLeaves(t *testing.T) {
 		_, err := c.send(c.request("GET", "/entities/v5/entities", "", nil).WithContext(ctx))
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		synctest.Wait()
-		c.server.Clock().Advance(2 * time.Minute)
-		assert.Equal(t, http.StatusOK, c.call("GET", "/entities/v5/entities", "").StatusCode, "its place is free")
+		c.token = "unknown"
+		assert.Equal(t, http.StatusUnauthorized, c.call("GET", "/entities/v5/entities", "").StatusCode, "its place is free")
 	})
 }
 
@@ -286,6 +286,10 @@ func TestImportOfSeveralTablesCountsForEachAndARefusedOneForNone(t *testing.T) {
 	assert.Equal(t, http.StatusCreated, run(only, orders))
 	assert.Equal(t, http.StatusTooManyRequests, run(both, customers, orders))
 	assert.Equal(t, http.StatusCreated, run(definition(t, customersFile("c.csv", nil, "customerID")), customers), "the refused one left this table alone")
+
+	c = inMemory(t, actitotest.WithLimits(actitotest.Limits{ImportsPerDay: 1}))
+	assert.Equal(t, http.StatusCreated, run(both, customers, orders))
+	assert.Equal(t, http.StatusTooManyRequests, run(only, orders))
 }
 
 func TestFilePastTheLimitIsRefused(t *testing.T) {
@@ -333,6 +337,16 @@ func TestTransportServesAnyHostAndScheme(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		assert.Equal(t, http.StatusOK, resp.StatusCode, host)
 	}
+}
+
+func TestTransportRepeatsNothingByItself(t *testing.T) {
+	t.Parallel()
+	c := inMemory(t)
+	require.Equal(t, http.StatusOK, c.call("GET", "/entities/v5/entities", "").StatusCode)
+	c.server.Fail(actitotest.OpEntityList, actitotest.Refuse())
+	_, err := c.try("GET", "/entities/v5/entities", "")
+	assert.Error(t, err)
+	assert.Len(t, c.server.Requests(actitotest.OpEntityList), 2)
 }
 
 func TestClosedServerCutsItsCallsAndAnswersNoMore(t *testing.T) {
