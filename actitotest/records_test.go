@@ -131,6 +131,7 @@ func TestDeclarationsThatContradictThemselvesPanic(t *testing.T) {
 	for name, table := range map[string]actitotest.Table{
 		"no primary key":              {Name: "New"},
 		"a key that is not declared":  {Name: "New", PrimaryKey: "id"},
+		"a type that does not exist":  {Name: "New", PrimaryKey: "id", Attributes: []actitotest.Attribute{{Name: "id", Type: "EMAIL_ADDRESS"}}},
 		"a name that exists":          {Name: "Orders", PrimaryKey: "id", GeneratedKey: true},
 		"an id that exists":           {Name: "New", ID: "a4aa57cd-64c4-49bc-a17b-34ac8dfa76f8", PrimaryKey: "id", GeneratedKey: true},
 		"a reference without a table": {Name: "New", PrimaryKey: "id", GeneratedKey: true, ForeignKeys: []actitotest.ForeignKey{{Attribute: "id", Table: "x"}}},

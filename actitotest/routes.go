@@ -133,19 +133,16 @@ var routes = []route{
 
 // find gives the route of a request, the form of its path that was used, and the
 // decoded values of the path.
-func (s *Server) find(r *http.Request) (rt *route, template string, params map[string]string, p *problem) {
+func (s *Server) find(r *http.Request) (*route, string, map[string]string, *problem) {
 	segments := strings.Split(r.URL.EscapedPath(), "/")
 	known := false
 	for i := range routes {
-		rt := &routes[i]
-		for _, template := range s.forms(rt.path) {
+		for _, template := range s.forms(routes[i].path) {
 			params, ok := match(template, segments)
-			if !ok {
-				continue
+			if ok && routes[i].method == r.Method {
+				return &routes[i], template, params, nil
 			}
-			if known = true; rt.method == r.Method {
-				return rt, template, params, nil
-			}
+			known = known || ok
 		}
 	}
 	if known {

@@ -173,19 +173,16 @@ func (s *Server) handle(c *call) (answer, *problem) {
 // accepts says whether an Accept header allows what a route gives. Only a header
 // that is there can be wrong.
 func accepts(header []string, p payload) bool {
-	types := []string{"*/*", "application/*", "application/json"}
+	served := []string{"*/*", "application/*", "application/json"}
 	if p == download {
-		types[2] = "application/zip"
-	}
-	if len(header) == 0 {
-		return true
+		served = []string{"*/*", "application/*", "application/zip", "application/octet-stream"}
 	}
 	for accepted := range strings.SplitSeq(strings.Join(header, ","), ",") {
-		if t, _, err := mime.ParseMediaType(accepted); err == nil && slices.Contains(types, t) {
+		if t, _, err := mime.ParseMediaType(accepted); err == nil && slices.Contains(served, t) {
 			return true
 		}
 	}
-	return p == download && strings.Contains(strings.Join(header, ","), "application/octet-stream")
+	return len(header) == 0
 }
 
 // readBody takes in the whole body once, and before anything waits: only after that
