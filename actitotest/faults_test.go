@@ -105,7 +105,7 @@ func TestCutAnswerStartsLikeAWholeOne(t *testing.T) {
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	got, err := io.ReadAll(resp.Body)
-	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	assert.Equal(t, `{"e`, string(got))
 }
 

@@ -37,11 +37,11 @@ func customersFile(pattern string, extra map[string]any, columns ...string) map[
 
 var toOrders = map[string]any{"destination": map[string]any{"tableType": "CUSTOM_TABLE", "tableId": "Orders"}}
 
-func definition(t testing.TB, files ...map[string]any) string {
+func definition(tb testing.TB, files ...map[string]any) string {
 	text, err := json.Marshal(map[string]any{
 		"name": "test", "inputFiles": files, "generateResultFile": true, "generateErrorFile": true, "owner": "unknown to the fake",
 	})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return string(text)
 }
 
@@ -52,37 +52,37 @@ func parameters(definition string) part {
 func csvPart(name, data string) part { return part{"inputFile", name, "text/csv", data} }
 
 // zipped packs pairs of name and data.
-func zipped(t testing.TB, files ...string) string {
+func zipped(tb testing.TB, files ...string) string {
 	var buffer bytes.Buffer
 	w := zip.NewWriter(&buffer)
 	for i := 0; i < len(files); i += 2 {
 		entry, err := w.Create(files[i])
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		_, err = io.WriteString(entry, files[i+1])
-		require.NoError(t, err)
+		require.NoError(tb, err)
 	}
-	require.NoError(t, w.Close())
+	require.NoError(tb, w.Close())
 	return buffer.String()
 }
 
 // unzipped reads an archive with a single file.
-func unzipped(t testing.TB, data string) (name, text string) {
+func unzipped(tb testing.TB, data string) (name, text string) {
 	archive, err := zip.NewReader(strings.NewReader(data), int64(len(data)))
-	require.NoError(t, err)
-	require.Len(t, archive.File, 1)
+	require.NoError(tb, err)
+	require.Len(tb, archive.File, 1)
 	entry, err := archive.File[0].Open()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	all, err := io.ReadAll(entry)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return archive.File[0].Name, string(all)
 }
 
-func gzipped(t testing.TB, data string) string {
+func gzipped(tb testing.TB, data string) string {
 	var buffer bytes.Buffer
 	w := gzip.NewWriter(&buffer)
 	_, err := io.WriteString(w, data)
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
+	require.NoError(tb, err)
+	require.NoError(tb, w.Close())
 	return buffer.String()
 }
 

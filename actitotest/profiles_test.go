@@ -14,10 +14,10 @@ import (
 const ann = `{"attributes":[{"name":"customerID","value":"1"},{"name":"emailAddress","value":"ann+test@example.com"}]}`
 
 // withAnn is a client of a server that has one profile.
-func withAnn(t testing.TB, opts ...actitotest.Option) *client {
-	c := inMemory(t, opts...)
+func withAnn(tb testing.TB, opts ...actitotest.Option) *client {
+	c := inMemory(tb, opts...)
 	r := c.call("POST", profiles+"?allowUpdate=true", ann)
-	require.Equal(t, http.StatusCreated, r.StatusCode, r.text)
+	require.Equal(tb, http.StatusCreated, r.StatusCode, r.text)
 	return c
 }
 
@@ -42,7 +42,7 @@ func TestProfileIsCreatedOnceAndUpdatedByAnyUniqueValue(t *testing.T) {
 	r := c.call("POST", profiles+"?allowUpdate=true", `{"attributes":[
 		{"name":"emailAddress","value":"ann+test@example.com"},{"name":"points","value":7}]}`)
 	assert.Equal(t, http.StatusOK, r.StatusCode, r.text)
-	assert.Equal(t, id, string(r.text[strings.Index(r.text, `"profileId":`)+len(`"profileId":`):len(r.text)-1]), "a number, as v4 writes it")
+	assert.Equal(t, id, r.text[strings.Index(r.text, `"profileId":`)+len(`"profileId":`):len(r.text)-1], "a number, as v4 writes it")
 	assert.Equal(t, "7", c.ann().Attributes["points"])
 	assert.Equal(t, "ann+test@example.com", c.ann().Attributes["emailAddress"], "attributes that are not named stay")
 	assert.Len(t, c.server.Profiles("16"), 1)

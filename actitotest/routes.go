@@ -74,7 +74,7 @@ type route struct {
 }
 
 const (
-	tokenPath     = "/auth/token"
+	authPath      = "/auth/token"
 	profileV4     = "/profiles/v4/entity/{entity}/table/{profileTable}/profile"
 	profileV5     = "/profiles/v5/entities/{entity}/profile-tables/{profileTable}/profiles"
 	recordV4      = "/custom-data/v4/entity/{entity}/customTable/{customTable}/record"
@@ -85,7 +85,7 @@ const (
 )
 
 var routes = []route{
-	{OpToken, "GET", tokenPath, plain, (*Server).getToken},
+	{OpToken, "GET", authPath, plain, (*Server).getToken},
 	{OpEntityList, "GET", "/entities/v5/entities", plain, (*Server).listEntities},
 
 	{OpProfileUpsert, "POST", profileV4, body, (*Server).postProfile},
@@ -153,7 +153,7 @@ func (s *Server) find(r *http.Request) (*route, string, map[string]string, *prob
 
 // forms lists the paths at which a route answers: with and without its category.
 func (s *Server) forms(path string) []string {
-	if path == tokenPath {
+	if path == authPath {
 		return []string{path}
 	}
 	var forms []string

@@ -193,7 +193,6 @@ func (s *Server) readBody(c *call) {
 		return
 	}
 	c.received = true
-	defer io.Copy(io.Discard, c.Body)
 	mediaType, params, _ := mime.ParseMediaType(c.Header.Get("Content-Type"))
 	switch {
 	case c.route == nil:
@@ -210,6 +209,7 @@ func (s *Server) readBody(c *call) {
 	case c.route.payload == upload:
 		c.upload, c.problem = readUpload(c.Body, params["boundary"], s.limits.FileBytes)
 	}
+	_, _ = io.Copy(io.Discard, c.Body) // it fails when the client has left
 }
 
 // resolve looks up the entity and table that a path names.

@@ -1,6 +1,7 @@
 package actitotest
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"net"
@@ -102,7 +103,7 @@ func NewServer(opts ...Option) *Server {
 	if len(s.keys) > 0 {
 		s.APIKey = s.keys[0]
 	}
-	s.http = &http.Server{Handler: s.Handler(), ConnState: s.connState}
+	s.http = &http.Server{Handler: s.Handler(), ConnState: s.connState, ReadHeaderTimeout: time.Minute}
 	s.transport = newTransport(s.http)
 	if !s.inMemory {
 		s.listen()
@@ -111,7 +112,8 @@ func NewServer(opts ...Option) *Server {
 }
 
 func (s *Server) listen() {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	var config net.ListenConfig
+	listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(fmt.Sprintf("actitotest: %v", err))
 	}

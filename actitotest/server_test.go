@@ -144,7 +144,7 @@ func TestRequestsAreRecordedAsTheyCameIn(t *testing.T) {
 	assert.Equal(t, "/v4/entity/{entity}/table/{profileTable}/profile", create.Template)
 	assert.Equal(t, "false", create.Query.Get("allowUpdate"))
 	assert.Equal(t, "application/json", create.Header.Get("Content-Type"))
-	assert.Equal(t, ann, string(create.Body))
+	assert.Equal(t, []byte(ann), create.Body)
 	assert.Equal(t, http.StatusCreated, create.Status)
 	assert.Equal(t, c.server.Clock().Now(), create.Time)
 }
@@ -213,7 +213,7 @@ func TestSlowedDownCallEndsWhenItsClientLeaves(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := c.send(c.request("GET", "/entities/v5/entities", "", nil).WithContext(ctx))
-		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
 		synctest.Wait()
 		c.token = "unknown"
 		assert.Equal(t, http.StatusUnauthorized, c.call("GET", "/entities/v5/entities", "").StatusCode, "its place is free")
@@ -314,7 +314,7 @@ func TestUploadIsStreamedThroughAPipeWithinABubble(t *testing.T) {
 					return
 				}
 			}
-			w.Close()
+			assert.NoError(t, w.Close())
 		}()
 		resp, err := c.send(c.request("POST", imports+"/etl-executions", contentType, r))
 		require.NoError(t, err)
@@ -364,7 +364,7 @@ func TestClosedServerCutsItsCallsAndAnswersNoMore(t *testing.T) {
 			}()
 			assert.Eventually(t, func() bool { return len(c.server.Requests(actitotest.OpEntityList)) == 1 }, time.Minute, time.Millisecond)
 			c.server.Close()
-			assert.Error(t, <-ended)
+			require.Error(t, <-ended)
 			_, err := c.try("GET", "/entities/v5/entities", "")
 			assert.Error(t, err)
 			c.server.Close()
@@ -394,7 +394,7 @@ func ExampleServer() {
 			fmt.Println(err)
 			return
 		}
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		fmt.Println(resp.StatusCode)
 	}
 	fmt.Println(len(server.Requests(actitotest.OpToken)), "calls")
