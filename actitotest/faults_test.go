@@ -86,7 +86,7 @@ func TestCutConnectionsGiveNoAnswer(t *testing.T) {
 				c.login()
 				c.server.Fail(actitotest.OpProfileUpsert, test.fault)
 				_, err := c.try("POST", upsert, ann)
-				assert.Error(t, err)
+				require.Error(t, err)
 				assert.Len(t, c.server.Profiles("Customers"), test.stored)
 				seen := string(c.server.Requests(actitotest.OpProfileUpsert)[0].Body)
 				assert.True(t, strings.HasPrefix(seen, test.read), seen)

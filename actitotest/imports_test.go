@@ -38,6 +38,7 @@ func customersFile(pattern string, extra map[string]any, columns ...string) map[
 var toOrders = map[string]any{"destination": map[string]any{"tableType": "CUSTOM_TABLE", "tableId": "Orders"}}
 
 func definition(tb testing.TB, files ...map[string]any) string {
+	tb.Helper()
 	text, err := json.Marshal(map[string]any{
 		"name": "test", "inputFiles": files, "generateResultFile": true, "generateErrorFile": true, "owner": "unknown to the fake",
 	})
@@ -53,6 +54,7 @@ func csvPart(name, data string) part { return part{"inputFile", name, "text/csv"
 
 // zipped packs pairs of name and data.
 func zipped(tb testing.TB, files ...string) string {
+	tb.Helper()
 	var buffer bytes.Buffer
 	w := zip.NewWriter(&buffer)
 	for i := 0; i < len(files); i += 2 {
@@ -67,6 +69,7 @@ func zipped(tb testing.TB, files ...string) string {
 
 // unzipped reads an archive with a single file.
 func unzipped(tb testing.TB, data string) (name, text string) {
+	tb.Helper()
 	archive, err := zip.NewReader(strings.NewReader(data), int64(len(data)))
 	require.NoError(tb, err)
 	require.Len(tb, archive.File, 1)
@@ -78,6 +81,7 @@ func unzipped(tb testing.TB, data string) (name, text string) {
 }
 
 func gzipped(tb testing.TB, data string) string {
+	tb.Helper()
 	var buffer bytes.Buffer
 	w := gzip.NewWriter(&buffer)
 	_, err := io.WriteString(w, data)
@@ -274,8 +278,9 @@ func TestFilesOfOneImportAreLoadedInTheOrderOfTheDefinition(t *testing.T) {
 	customers := csvPart("customers.csv", "customerID\n1\n")
 	orders := csvPart("orders.csv", "orderId;amount;customerID\nA-1;5;1\nA-2;6;9\n")
 	broken := csvPart("customers.csv", "customerID\n\"1\n")
-	both := func(t testing.TB, optional bool) string {
-		return definition(t,
+	both := func(tb testing.TB, optional bool) string {
+		tb.Helper()
+		return definition(tb,
 			customersFile("customers.csv", map[string]any{"optional": optional}, "customerID"),
 			customersFile("orders.csv", toOrders, "orderId", "amount", "customerID"))
 	}

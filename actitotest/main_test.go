@@ -73,6 +73,7 @@ type client struct {
 
 // inMemory is a client of a new server that it reaches without a network.
 func inMemory(tb testing.TB, opts ...actitotest.Option) *client {
+	tb.Helper()
 	s := actitotest.NewServer(append(opts, actitotest.InMemory())...)
 	tb.Cleanup(s.Close)
 	addTables(s)
@@ -81,6 +82,7 @@ func inMemory(tb testing.TB, opts ...actitotest.Option) *client {
 
 // overNetwork is a client of a new server behind a real listener.
 func overNetwork(tb testing.TB, opts ...actitotest.Option) *client {
+	tb.Helper()
 	s := actitotest.NewServer(opts...)
 	tb.Cleanup(s.Close)
 	addTables(s)
@@ -95,6 +97,7 @@ type response struct {
 }
 
 func (r response) json(tb testing.TB) map[string]any {
+	tb.Helper()
 	var out map[string]any
 	require.NoError(tb, json.Unmarshal([]byte(r.text), &out), r.text)
 	return out
@@ -155,6 +158,7 @@ func (c *client) call(method, path, body string) response {
 type part struct{ field, file, contentType, data string }
 
 func form(tb testing.TB, parts ...part) (contentType string, body []byte) {
+	tb.Helper()
 	var buffer bytes.Buffer
 	w := multipart.NewWriter(&buffer)
 	for _, p := range parts {

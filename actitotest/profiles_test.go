@@ -15,6 +15,7 @@ const ann = `{"attributes":[{"name":"customerID","value":"1"},{"name":"emailAddr
 
 // withAnn is a client of a server that has one profile.
 func withAnn(tb testing.TB, opts ...actitotest.Option) *client {
+	tb.Helper()
 	c := inMemory(tb, opts...)
 	r := c.call("POST", profiles+"?allowUpdate=true", ann)
 	require.Equal(tb, http.StatusCreated, r.StatusCode, r.text)

@@ -144,7 +144,7 @@ func TestRequestsAreRecordedAsTheyCameIn(t *testing.T) {
 	assert.Equal(t, "/v4/entity/{entity}/table/{profileTable}/profile", create.Template)
 	assert.Equal(t, "false", create.Query.Get("allowUpdate"))
 	assert.Equal(t, "application/json", create.Header.Get("Content-Type"))
-	assert.Equal(t, []byte(ann), create.Body)
+	assert.True(t, bytes.Equal([]byte(ann), create.Body), "byte by byte")
 	assert.Equal(t, http.StatusCreated, create.Status)
 	assert.Equal(t, c.server.Clock().Now(), create.Time)
 }
@@ -345,7 +345,7 @@ func TestTransportRepeatsNothingByItself(t *testing.T) {
 	require.Equal(t, http.StatusOK, c.call("GET", "/entities/v5/entities", "").StatusCode)
 	c.server.Fail(actitotest.OpEntityList, actitotest.Refuse())
 	_, err := c.try("GET", "/entities/v5/entities", "")
-	assert.Error(t, err)
+	require.Error(t, err)
 	assert.Len(t, c.server.Requests(actitotest.OpEntityList), 2)
 }
 
@@ -366,7 +366,7 @@ func TestClosedServerCutsItsCallsAndAnswersNoMore(t *testing.T) {
 			c.server.Close()
 			require.Error(t, <-ended)
 			_, err := c.try("GET", "/entities/v5/entities", "")
-			assert.Error(t, err)
+			require.Error(t, err)
 			c.server.Close()
 		})
 	}
