@@ -122,7 +122,7 @@ func TestDelayedAndHangingCallsEndByTheClock(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			_, err := c.send(c.request("POST", upsert, "application/json", strings.NewReader(ann)).WithContext(ctx))
-			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
 		assert.Empty(t, c.server.Profiles("Customers"), "a call whose client left does nothing")
 	})
