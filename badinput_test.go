@@ -56,9 +56,9 @@ func TestBadFilesAreRefusedBeforeAnythingIsSent(t *testing.T) {
 			tt.want.file = "customers.csv"
 			bothWays(t, func(t *testing.T, start start) {
 				b := newBulk(t, inMemory(t))
-				_, err := start(t, b, t.Context(), actito.DataBytes("customers.csv", []byte(tt.csv)))
+				_, err := start(t.Context(), t, b, actito.DataBytes("customers.csv", []byte(tt.csv)))
 				requireRefused(t, tt.want, err)
-				_, err = start(t, b, t.Context(), actito.DataReader("customers.csv", iotest.OneByteReader(strings.NewReader(tt.csv))))
+				_, err = start(t.Context(), t, b, actito.DataReader("customers.csv", iotest.OneByteReader(strings.NewReader(tt.csv))))
 				requireRefused(t, tt.want, err)
 				b.untouched(t)
 			})
@@ -112,10 +112,10 @@ func TestBadRowsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		t.Parallel()
 		bothWays(t, func(t *testing.T, start start) {
 			b := newBulk(t, inMemory(t))
-			_, err := start(t, b, t.Context(), b.customers.Rows("customers.csv", failing(broken, annRow, bobRow), named))
+			_, err := start(t.Context(), t, b, b.customers.Rows("customers.csv", failing(broken, annRow, bobRow), named))
 			require.ErrorIs(t, err, broken)
 			require.ErrorContains(t, err, "customers.csv: row 3")
-			_, err = start(t, b, t.Context(), actito.DataReader("customers.csv", io.MultiReader(strings.NewReader(annCSV), iotest.ErrReader(broken))))
+			_, err = start(t.Context(), t, b, actito.DataReader("customers.csv", io.MultiReader(strings.NewReader(annCSV), iotest.ErrReader(broken))))
 			require.ErrorIs(t, err, broken)
 			require.ErrorContains(t, err, "customers.csv")
 			b.untouched(t)
@@ -131,7 +131,7 @@ func TestBadRowsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 				{actito.DataBytes("customers.csv", nil)},
 				{actito.DataBytes("customers.csv", []byte("customerID,emailAddress,firstName\n"))},
 			} {
-				_, err := start(t, b, t.Context(), opts...)
+				_, err := start(t.Context(), t, b, opts...)
 				require.ErrorIs(t, err, actito.ErrNoRows)
 			}
 			b.untouched(t)
@@ -290,7 +290,7 @@ func TestACallerWhoLeavesWhileStagingStartsNothing(t *testing.T) {
 			cancel()
 			_ = yield(annRow, nil) && yield(bobRow, nil)
 		}
-		_, err := start(t, b, ctx, b.customers.Rows("customers.csv", rows, named))
+		_, err := start(ctx, t, b, b.customers.Rows("customers.csv", rows, named))
 		require.ErrorIs(t, err, context.Canceled)
 		b.untouched(t)
 	})

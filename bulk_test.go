@@ -193,7 +193,7 @@ var everyOpposite = []actitotest.Assumption{
 }
 
 // start starts an import of customers in one of the two ways.
-type start func(t testing.TB, b *bulk, ctx context.Context, opts ...actito.ImportOption) (*actito.Execution, error)
+type start func(ctx context.Context, t testing.TB, b *bulk, opts ...actito.ImportOption) (*actito.Execution, error)
 
 // bothWays runs a test with a stored ETL and with one shots; both load customers.csv with the columns of annCSV.
 func bothWays(t *testing.T, test func(t *testing.T, start start)) {
@@ -201,7 +201,7 @@ func bothWays(t *testing.T, test func(t *testing.T, start start)) {
 	t.Run("triggered", func(t *testing.T) {
 		t.Parallel()
 		ids := map[*bulk]string{}
-		test(t, func(t testing.TB, b *bulk, ctx context.Context, opts ...actito.ImportOption) (*actito.Execution, error) {
+		test(t, func(ctx context.Context, t testing.TB, b *bulk, opts ...actito.ImportOption) (*actito.Execution, error) {
 			t.Helper()
 			if ids[b] == "" {
 				ids[b] = b.stored(t, b.customers.InputFile("customers.csv", named))
@@ -211,7 +211,7 @@ func bothWays(t *testing.T, test func(t *testing.T, start start)) {
 	})
 	t.Run("one shot", func(t *testing.T) {
 		t.Parallel()
-		test(t, func(t testing.TB, b *bulk, ctx context.Context, opts ...actito.ImportOption) (*actito.Execution, error) {
+		test(t, func(ctx context.Context, t testing.TB, b *bulk, opts ...actito.ImportOption) (*actito.Execution, error) {
 			t.Helper()
 			return b.client.ETLs.RunOnce(ctx, once(b.customers.InputFile("customers.csv", named)), opts...)
 		})

@@ -31,7 +31,7 @@ func (s *ETLService) Create(ctx context.Context, d Definition, opts ...CallOptio
 	if err != nil {
 		return "", err
 	}
-	id := newID(reply, "id")
+	id := newID(reply)
 	if id == "" && !s.c.dryRun {
 		return "", r.undecodable(reply, errors.New("the ETL is stored and its id is not said"))
 	}

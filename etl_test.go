@@ -43,7 +43,7 @@ func TestEverySourceOfDataIsImported(t *testing.T) {
 			t.Parallel()
 			bothWays(t, func(t *testing.T, start start) {
 				b := newBulk(t, inMemory(t))
-				e, err := start(t, b, t.Context(), data(t, b))
+				e, err := start(t.Context(), t, b, data(t, b))
 				e = b.loads(t, e, err)
 				require.Equal(t, actito.FileResult{Read: 1, Created: 1}, e.Totals())
 				require.Equal(t, map[string]string{"customers.csv": annCSV}, sent(t, b.starts()[0]).files)
@@ -261,7 +261,7 @@ func TestTheExecutionsIDIsFoundWhereverItIs(t *testing.T) {
 				b := newBulk(t, inMemory(t))
 				b.Fail(actitotest.OpRunOnce, tt.answer)
 				b.Fail(actitotest.OpETLTrigger, tt.answer)
-				e, err := start(t, b, t.Context(), actito.DataBytes("customers.csv", []byte(annCSV)))
+				e, err := start(t.Context(), t, b, actito.DataBytes("customers.csv", []byte(annCSV)))
 				require.Len(t, b.starts(), 1)
 				if tt.want != "" {
 					require.NoError(t, err)

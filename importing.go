@@ -316,7 +316,7 @@ func makeForm(definition []byte, files []StagedFile) (*multipart.Form, error) {
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(definition)), nil }})
 	}
 	for i := range files {
-		parts = append(parts, files[i].part(partFile))
+		parts = append(parts, files[i].part())
 	}
 	return multipart.New(parts...)
 }
@@ -431,7 +431,7 @@ func (im *importRun) send(ctx context.Context, form *multipart.Form, reservation
 		exec = decoded
 	}
 	exec.ETLID = or(exec.ETLID, im.etlID)
-	if exec.ID = or(exec.ID, newID(reply, "id")); exec.ID == "" {
+	if exec.ID = or(exec.ID, newID(reply)); exec.ID == "" {
 		return nil, &OutcomeUnknownError{RowsMayBeImported: true, UnitMayBeUsed: true,
 			Err: r.undecodable(reply, errors.New("it accepts the import and does not say its id"))}
 	}

@@ -209,16 +209,16 @@ func TestOnceStartsAnImportOnce(t *testing.T) {
 	bothWays(t, func(t *testing.T, start start) {
 		b := newBulk(t, inMemory(t))
 		key := actito.Once("customers-2026-11-23")
-		first, err := start(t, b, t.Context(), key, actito.DataBytes("customers.csv", []byte(annCSV)))
+		first, err := start(t.Context(), t, b, key, actito.DataBytes("customers.csv", []byte(annCSV)))
 		require.NoError(t, err)
-		again, err := start(t, b, t.Context(), key, b.customers.Rows("customers.csv", all(annRow), named)) // the same bytes
+		again, err := start(t.Context(), t, b, key, b.customers.Rows("customers.csv", all(annRow), named)) // the same bytes
 		require.NoError(t, err)
 		require.Equal(t, first.ID, again.ID)
 		require.Len(t, b.starts(), 1)
 		again = b.loads(t, again, nil)
 		require.Equal(t, 1, again.Totals().Read)
 
-		_, err = start(t, b, t.Context(), key, b.customers.Rows("customers.csv", all(bobRow), named))
+		_, err = start(t.Context(), t, b, key, b.customers.Rows("customers.csv", all(bobRow), named))
 		var started *actito.AlreadyStartedError
 		require.ErrorAs(t, err, &started)
 		require.False(t, started.SameContent)

@@ -130,7 +130,7 @@ type pacer struct {
 type waiter struct {
 	Work
 	pacer    *pacer
-	ctx      context.Context
+	ctx      context.Context //nolint:containedctx // the attempt's own; it lives as long as its wait
 	inFlight bool
 	ready    chan struct{} // closed when it starts; nil if it started at once
 }
@@ -193,6 +193,8 @@ func (p *pacer) Acquire(ctx context.Context, work Work) (release func(), err err
 }
 
 // charge counts a call that does not wait, one for a token. It is not taken from what real time keeps.
+//
+// assumed: Actito counts these too; the documentation does not say.
 func (p *pacer) charge() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

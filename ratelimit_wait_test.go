@@ -66,7 +66,7 @@ func TestAWaitThatCannotBeInTimeFailsAtOnce(t *testing.T) {
 				require.ErrorAs(t, err, &got)
 				assert.Equal(t, tt.wantBusy.Wait, got.Wait)
 				assert.Equal(t, tt.work.Class, got.Class)
-				assert.NoError(t, got.Err, "the context is not over yet")
+				require.NoError(t, got.Err, "the context is not over yet")
 				assert.Zero(t, time.Since(asked))
 			})
 		})
@@ -84,7 +84,7 @@ func TestTheForecastKnowsBothLogs(t *testing.T) {
 		}
 		var waiting sync.WaitGroup
 		for range 130 {
-			waiting.Go(func() { p.Acquire(t.Context(), Work{Class: BackgroundWork}) })
+			waiting.Go(func() { _, _ = p.Acquire(t.Context(), Work{Class: BackgroundWork}) })
 		}
 		synctest.Wait()
 		_, err := p.Acquire(t.Context(), Work{Class: BackgroundWork, MaxWait: 2*time.Minute - 1})
@@ -129,6 +129,10 @@ func TestAWaitForASlotEnds(t *testing.T) {
 			},
 			7 * time.Second, 3 * time.Second, false, context.Canceled,
 		},
+		"before it begins if the deadline has passed, which is not for being busy": {
+			func(ctx context.Context) (context.Context, func()) { return context.WithTimeout(ctx, 0) },
+			0, 0, false, context.DeadlineExceeded,
+		},
 		"before it begins if the context is over": {
 			func(ctx context.Context) (context.Context, func()) {
 				ctx, cancel := context.WithCancel(ctx)
@@ -154,7 +158,7 @@ func TestAWaitForASlotEnds(t *testing.T) {
 					assert.Equal(t, &BusyError{"get record", Polling, tt.wantWait, tt.wantErr}, busy)
 				}
 				if tt.wantErr != nil {
-					assert.ErrorIs(t, err, tt.wantErr)
+					require.ErrorIs(t, err, tt.wantErr)
 				}
 				release()
 				mustStart(t, p, Work{})
@@ -165,10 +169,10 @@ func TestAWaitForASlotEnds(t *testing.T) {
 
 func TestACancelledWaiterSwallowsNoWakeUp(t *testing.T) {
 	t.Parallel()
-	t.Run("a released slot goes to the next", func(t *testing.T) {
+	t.Run("a released slot and a start go to the next", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			p, order := mustPacer(t, RateLimit{Concurrent: 1}), newTimeline()
+			p, order := mustPacer(t, RateLimit{CallsPerMinute: 2, Concurrent: 1}), newTimeline()
 			release := mustStart(t, p, Work{})
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() {
@@ -184,8 +188,23 @@ func TestACancelledWaiterSwallowsNoWakeUp(t *testing.T) {
 			synctest.Wait()
 			cancel() // and the slot comes free before the waiter has seen it
 			release()
+			time.Sleep(time.Hour)
 			synctest.Wait()
-			assert.Equal(t, []string{"next"}, order.names())
+			assert.Equal(t, []moment{{"next", 0}}, order.moments)
+		})
+	})
+	t.Run("a slot that it was given just before is passed on", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			p := mustPacer(t, RateLimit{Concurrent: 1})
+			ctx, cancel := context.WithCancel(t.Context())
+			w := &waiter{pacer: p, ctx: ctx}
+			p.enqueue(w)
+			p.dispatch(p.now())
+			cancel() // which the waiter sees first
+			_, err := p.giveUp(w, 0)
+			require.ErrorIs(t, err, context.Canceled)
+			mustStart(t, p, Work{})
 		})
 	})
 	t.Run("a minute that ends is not used up", func(t *testing.T) {
