@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"iter"
 	"mime"
@@ -126,7 +127,7 @@ func sent(t testing.TB, r actitotest.Request) parts {
 	p := parts{files: map[string]string{}}
 	for {
 		part, err := form.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return p
 		}
 		require.NoError(t, err)

@@ -2,7 +2,7 @@ package actito_test
 
 import (
 	"context"
-	"strings"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,7 +158,7 @@ func TestAWaitToleratesFailuresThatMayPass(t *testing.T) {
 				began := time.Now()
 				e, err := b.client.Executions.Wait(t.Context(), &actito.Execution{ID: "7"})
 				require.Equal(t, "7", e.ID)
-				if status, ok := tt.want.(errStatus); ok {
+				if status, ok := errors.AsType[errStatus](tt.want); ok {
 					var api *actito.APIError
 					require.ErrorAs(t, err, &api)
 					require.Equal(t, int(status), api.Status)
@@ -270,7 +270,7 @@ func TestAFailedFileIsNeverASuccess(t *testing.T) {
 		require.ErrorIs(t, err, actito.ErrImportFailed)
 		require.NotErrorIs(t, err, actito.ErrRowsRejected)
 		require.ErrorContains(t, err, "customers.csv FAILED")
-		require.Equal(t, e.Totals().Created, len(b.Records("Orders")), "what was loaded is told")
+		require.Len(t, b.Records("Orders"), e.Totals().Created, "what was loaded is told")
 		b.counted(t, "Customers", 1, 0)
 		b.counted(t, "Orders", 1, 0)
 	}, actitotest.FailedFilePasses, actitotest.FailedRunsFree, actitotest.ResultFilesMissing)
@@ -337,5 +337,5 @@ func TestExecutionsAreListedWhereTheyCanBe(t *testing.T) {
 	require.ErrorIs(t, err, actito.ErrNotFound)
 	_, err = b.client.Executions.Get(t.Context(), "")
 	require.Error(t, err)
-	require.False(t, strings.Contains(err.Error(), "404"))
+	require.NotErrorIs(t, err, actito.ErrNotFound)
 }

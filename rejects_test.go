@@ -287,7 +287,8 @@ func TestLargeRejectsLeaveNoFileBehind(t *testing.T) {
 		}
 	}
 	require.Equal(t, 200_000, n)
-	for range b.orders.Rejects(t.Context(), e) {
+	for _, err := range b.orders.Rejects(t.Context(), e) {
+		require.NoError(t, err)
 		break
 	}
 	require.Empty(t, open())
