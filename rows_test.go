@@ -168,20 +168,21 @@ func TestConsentIsImportedWhereItIsAskedFor(t *testing.T) {
 }
 
 func TestRowsAreReadExactlyOnce(t *testing.T) {
-	t.Parallel()
-	b := newBulk(t, inMemory(t))
-	read := 0
-	rows := b.customers.Rows("customers.csv", func(yield func(customer, error) bool) {
-		read++
-		yield(annRow, nil)
-	}, named)
-	b.Fail(actitotest.OpRunOnce, actitotest.Status(503).WithHeader("Retry-After", "0"), actitotest.Status(429))
-	d := once(b.customers.InputFile("customers.csv", named))
-	e, err := b.client.ETLs.RunOnce(t.Context(), d, rows)
-	b.loads(t, e, err)
-	require.Len(t, b.starts(), 3)
-	require.Equal(t, 1, read)
-	_, err = b.client.ETLs.RunOnce(t.Context(), d, rows)
-	requireRefused(t, refusal{file: "customers.csv", rule: "read-once"}, err)
-	b.counted(t, "Customers", 1, 0)
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		read := 0
+		rows := b.customers.Rows("customers.csv", func(yield func(customer, error) bool) {
+			read++
+			yield(annRow, nil)
+		}, named)
+		b.Fail(actitotest.OpRunOnce, actitotest.Status(503).WithHeader("Retry-After", "0"), actitotest.Status(429))
+		d := once(b.customers.InputFile("customers.csv", named))
+		e, err := b.client.ETLs.RunOnce(t.Context(), d, rows)
+		b.loads(t, e, err)
+		require.Len(t, b.starts(), 3)
+		require.Equal(t, 1, read)
+		_, err = b.client.ETLs.RunOnce(t.Context(), d, rows)
+		requireRefused(t, refusal{file: "customers.csv", rule: "read-once"}, err)
+		b.counted(t, "Customers", 1, 0)
+	})
 }
