@@ -108,8 +108,6 @@ func (s *ETLService) Trigger(ctx context.Context, etlID string, opts ...ImportOp
 		im.files = stored.Files
 	case len(im.loads) == 0:
 		return nil, fmt.Errorf("actito: which tables does ETL %s load? Its definition cannot be read, so name them with Loads: %w", etlID, err)
-	case ctx.Err() != nil || errors.Is(err, ErrBusy):
-		return nil, err
 	}
 	im.path, im.segments, im.etlID = pathTrigger, []string{escape(etlID)}, etlID
 	return im.run(ctx)

@@ -130,6 +130,7 @@ func TestAStatusThatNobodyKnowsCountsAsRunningForAnHour(t *testing.T) {
 func TestAWaitToleratesFailuresThatMayPass(t *testing.T) {
 	t.Parallel()
 	success := jsonAnswer(`{"id":"7","status":"SUCCESS"}`)
+	slow := actitotest.Status(503).WithHeader("Retry-After", "300")
 	for name, tt := range map[string]struct {
 		faults   []actitotest.Fault
 		want     error
@@ -142,12 +143,11 @@ func TestAWaitToleratesFailuresThatMayPass(t *testing.T) {
 		"cut off for a while":     {faults(actitotest.Times(18, actitotest.Refuse()), success), nil, time.Minute, 10 * time.Minute},
 		"too many requests":       {faults(actitotest.Times(18, actitotest.Status(429)), success), nil, time.Minute, 10 * time.Minute},
 		"busy for ten minutes":    {faults(actitotest.Times(999, actitotest.Status(503))), errStatus(503), 10 * time.Minute, 12 * time.Minute},
-		"asked to wait": {faults(actitotest.Status(503).WithHeader("Retry-After", "300"), success), nil,
-			5 * time.Minute, 6 * time.Minute},
+		"asked to wait":           {faults(slow, success), nil, 5 * time.Minute, 6 * time.Minute},
 		"asked to wait for a day": {faults(actitotest.Times(9, actitotest.Status(503).WithHeader("Retry-After", "86400"))), errStatus(503),
 			10 * time.Minute, 12 * time.Minute},
-		"each answer begins another ten minutes": {faults(actitotest.Times(20, actitotest.Status(503)), jsonAnswer(`{"status":"RUNNING"}`),
-			actitotest.Times(6, actitotest.Status(503)), success), nil, 8 * time.Minute, 20 * time.Minute},
+		"each answer begins another ten minutes": {faults(slow, jsonAnswer(`{"status":"RUNNING"}`), slow, slow, success), nil,
+			15 * time.Minute, 16 * time.Minute},
 		"forbidden":    {faults(actitotest.Status(403)), actito.ErrForbidden, -1, time.Second},
 		"unauthorized": {faults(actitotest.Times(2, actitotest.Status(401))), actito.ErrUnauthorized, -1, time.Second},
 	} {

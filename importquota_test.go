@@ -188,20 +188,62 @@ func TestAReservationDoesNotOutliveItsLease(t *testing.T) {
 	})
 }
 
-// deafStore is a ledger that was lost after it began an import.
-type deafStore struct{ actito.QuotaStore }
+// notedStore notes what it is asked. A call whose context ended does nothing, as in a store that is a database.
+type notedStore struct {
+	actito.QuotaStore
+	lost     bool // settling fails
+	reserved []actito.Reservation
+	settled  []actito.Outcome
+}
 
-func (deafStore) Reserve(context.Context, actito.Reservation) error            { return nil }
-func (deafStore) Begin(context.Context, string) error                          { return nil }
-func (deafStore) Settle(context.Context, string, actito.Outcome) error         { return errors.New("gone") }
-func (deafStore) Usage(context.Context, string) (actito.Usage, error)          { return actito.Usage{}, nil }
-func (deafStore) Close(ctx context.Context, bucket string, at time.Time) error { return nil }
+func (s *notedStore) Reserve(ctx context.Context, r actito.Reservation) error {
+	s.reserved = append(s.reserved, r)
+	return ctx.Err()
+}
 
-func TestAnImportThatCannotBeSettledIsStillThere(t *testing.T) {
+func (s *notedStore) Begin(ctx context.Context, _ string) error { return ctx.Err() }
+
+func (s *notedStore) Settle(ctx context.Context, _ string, o actito.Outcome) error {
+	if s.lost {
+		return errors.New("the ledger is gone")
+	}
+	if ctx.Err() == nil {
+		s.settled = append(s.settled, o)
+	}
+	return ctx.Err()
+}
+
+func TestAnImportIsSettledWhoeverIsGone(t *testing.T) {
 	t.Parallel()
-	b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: deafStore{}}))
-	e, err := b.oneCustomer(t.Context())
+	t.Run("the caller", func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
+			store := &notedStore{}
+			b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: store}))
+			b.Fail(actitotest.OpRunOnce, actitotest.Hang())
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := b.oneCustomer(ctx)
+			require.ErrorIs(t, err, actito.ErrOutcomeUnknown)
+			require.Equal(t, []actito.Outcome{actito.Held()}, store.settled)
+		})
+	})
+	t.Run("the ledger", func(t *testing.T) {
+		t.Parallel()
+		b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: &notedStore{lost: true}}))
+		e, err := b.oneCustomer(t.Context())
+		b.loads(t, e, err)
+	})
+}
+
+func TestATableIsReservedOnceHoweverOftenItIsLoaded(t *testing.T) {
+	t.Parallel()
+	store := &notedStore{}
+	b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: store}))
+	e, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("a.csv", named), b.customers.InputFile("b.csv", named)),
+		b.customers.Rows("a.csv", all(annRow), named), b.customers.Rows("b.csv", all(bobRow), named))
 	b.loads(t, e, err)
+	require.Equal(t, []actito.Bucket{{Name: "16", Limit: 12}}, store.reserved[0].Buckets)
+	require.Equal(t, []actito.Outcome{actito.Used(e.ID)}, store.settled)
 }
 
 func TestOnceStartsAnImportOnce(t *testing.T) {

@@ -89,13 +89,17 @@ func TestRejectsThatCannotBeDownloaded(t *testing.T) {
 	b := newBulk(t, inMemory(t))
 	b.Assume(actitotest.ResultFilesMissing)
 	e := b.twoTables(t)
+	failed := 0
 	for _, err := range b.customers.Rejects(t.Context(), e) {
 		require.ErrorContains(t, err, "rejected 1 rows and has no file")
 		require.ErrorIs(t, err, actito.ErrNotFound)
+		failed++
 	}
 	for _, err := range b.client.Executions.Rejects(t.Context(), e) {
 		require.ErrorContains(t, err, "rejected 2 rows and has no file")
+		failed++
 	}
+	require.Equal(t, 2, failed)
 
 	// Where there are none, there is nothing to miss.
 	e, err := b.oneCustomer(t.Context())
@@ -110,7 +114,7 @@ func TestRejectsThatCannotBeDownloaded(t *testing.T) {
 
 	// A server that says there are some, and not how many.
 	b.Fail(actitotest.OpExecutionGet, jsonAnswer(`{"id":"7","status":"WITH_ERROR"}`))
-	failed := 0
+	failed = 0
 	for _, err := range b.customers.Rejects(t.Context(), &actito.Execution{ID: e.ID}) {
 		require.ErrorIs(t, err, actito.ErrNotFound)
 		failed++
@@ -119,7 +123,9 @@ func TestRejectsThatCannotBeDownloaded(t *testing.T) {
 	b.Fail(actitotest.OpExecutionGet, jsonAnswer(`{"id":"7","status":"RUNNING"}`))
 	for _, err := range b.customers.Rejects(t.Context(), &actito.Execution{ID: e.ID}) {
 		require.ErrorContains(t, err, "before it ends")
+		failed++
 	}
+	require.Equal(t, 2, failed)
 	for _, e := range []*actito.Execution{nil, {}} {
 		require.Empty(t, collect(t, b.customers.Rejects(t.Context(), e)))
 	}
@@ -251,9 +257,12 @@ func TestBrokenRejectsFilesAreErrors(t *testing.T) {
 		b := newBulk(t, inMemory(t))
 		e := b.twoTables(t)
 		b.Fail(actitotest.OpErrorFile, actitotest.CutAnswer(10))
+		failed := 0
 		for _, err := range b.orders.Rejects(t.Context(), e) {
 			require.ErrorContains(t, err, "download rejects")
+			failed++
 		}
+		require.Equal(t, 1, failed)
 	})
 }
 
