@@ -101,51 +101,59 @@ func (d *demonstration) storedETL(ctx context.Context, customers []Customer) err
 		return err
 	}
 	third := customers[:(len(customers)+2)/3]
+	step := d.out.begin("rows are checked and compressed")
+	defer step.end()
 	// Keep declares what an empty cell does to a value that is there: nothing. Find out for your tables, and declare it.
-	exec, err := d.client.ETLs.Trigger(ctx, etl, d.customers.Rows("changed.csv", each(third)), actito.Keep, d.out.progress())
+	exec, err := d.client.ETLs.Trigger(ctx, etl, d.customers.Rows("changed.csv", each(third)), actito.Keep, step.progress())
 	if err != nil {
 		return err
 	}
-	return d.result(ctx, exec)
+	return d.result(ctx, exec, step)
 }
 
 // oneShot sends a definition along with the file.
 func (d *demonstration) oneShot(ctx context.Context, customers []Customer) error {
 	d.out.heading("3. One shot: definition and file in one call, two thirds of the customers")
 	thirds := customers[:(2*len(customers)+2)/3]
+	step := d.out.begin("rows are checked and compressed")
+	defer step.end()
 	exec, err := d.client.ETLs.RunOnce(ctx, actito.Definition{
 		Name:  "autumn",
 		Files: []actito.InputFile{d.customers.InputFile("autumn.csv")},
-	}, d.customers.Rows("autumn.csv", each(thirds)), actito.Keep, d.out.progress())
+	}, d.customers.Rows("autumn.csv", each(thirds)), actito.Keep, step.progress())
 	if err != nil {
 		return err
 	}
-	return d.result(ctx, exec)
+	return d.result(ctx, exec, step)
 }
 
 // twoFiles loads customers before the orders that name them: the definition gives the order, whatever the order of the
 // data.
 func (d *demonstration) twoFiles(ctx context.Context, customers table[Customer], orders table[Order]) error {
 	d.out.heading("4. Two files in order: all customers, then their orders")
+	step := d.out.begin("rows are checked and compressed")
+	defer step.end()
 	exec, err := d.client.ETLs.RunOnce(ctx, actito.Definition{
 		Name:  "all",
 		Files: []actito.InputFile{d.customers.InputFile("customers.csv"), d.orders.InputFile("orders.csv")},
 	},
 		d.customers.Rows("customers.csv", each(customers.rows)),
 		d.orders.Rows("orders.csv", each(orders.rows)),
-		actito.Keep, d.out.progress())
+		actito.Keep, step.progress())
 	if err != nil {
 		return err
 	}
-	return d.result(ctx, exec)
+	return d.result(ctx, exec, step)
 }
 
 // result waits for an import and shows what became of each row.
-func (d *demonstration) result(ctx context.Context, exec *actito.Execution) error {
+func (d *demonstration) result(ctx context.Context, exec *actito.Execution, step *step) error {
+	step.is("execution " + exec.ID + " is under way")
 	exec, err := d.client.Executions.Wait(ctx, exec)
 	if err != nil && !errors.Is(err, actito.ErrRowsRejected) {
 		return err
 	}
+	step.end()
 	for _, f := range exec.Files {
 		d.out.line("   %-24s %5d read = %4d created + %4d updated + %4d rejected", f.Name, f.Read, f.Created, f.Updated, f.Rejected)
 	}

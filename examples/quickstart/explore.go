@@ -2,13 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/actito-go/actito"
 )
 
-// explore reads what a key can see. Nothing here writes, and with WithDryRun nothing could.
+// explore reads what a key can see. Nothing here writes, and with WithDryRun nothing could. What cannot be read does
+// not hide the rest.
 func explore(ctx context.Context, out *printer, key, entity string, opts ...actito.Option) error {
 	environment, err := actito.DiscoverEnvironment(ctx, key, opts...)
 	if err != nil {
@@ -22,46 +24,42 @@ func explore(ctx context.Context, out *printer, key, entity string, opts ...acti
 	defer client.Close()
 
 	entities, err := client.Entities.List(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		out.heading("Entities")
+		for _, e := range entities {
+			out.line("   %-24s %s", e.Name, e.Comment)
+		}
+		if !slices.ContainsFunc(entities, func(e actito.Entity) bool { return e.Name == entity }) {
+			return fmt.Errorf("the key does not see an entity %q: names are case-sensitive", entity)
+		}
 	}
-	out.heading("Entities")
-	for _, e := range entities {
-		out.line("   %-24s %s", e.Name, e.Comment)
-	}
-	if !slices.ContainsFunc(entities, func(e actito.Entity) bool { return e.Name == entity }) {
-		return fmt.Errorf("the key does not see an entity %q: names are case-sensitive", entity)
-	}
+	return errors.Join(err,
+		showTables(ctx, out, "Profile table", client.Structures.ProfileTables, client.Structures.ProfileTable),
+		showTables(ctx, out, "Custom table", client.Structures.CustomTables, client.Structures.CustomTable),
+	)
+}
 
-	profileTables, err := client.Structures.ProfileTables(ctx)
+// showTables reads the tables of a kind one by one, since the list may leave out their attributes.
+func showTables(ctx context.Context, out *printer, kind string,
+	list func(context.Context, ...actito.CallOption) ([]actito.Structure, error),
+	read func(context.Context, string, ...actito.CallOption) (*actito.Structure, error),
+) error {
+	listed, err := list(ctx)
 	if err != nil {
 		return err
 	}
-	for _, listed := range profileTables {
-		table, err := client.Structures.ProfileTable(ctx, listed.ID) // the list may leave out attributes
+	var failed []error
+	for _, t := range listed {
+		table, err := read(ctx, t.ID)
+		if err == nil {
+			out.heading(kind + " " + table.Name)
+			err = show(out, table)
+		}
 		if err != nil {
-			return err
-		}
-		out.heading("Profile table " + table.Name)
-		if err := show(out, table); err != nil {
-			return err
+			failed = append(failed, fmt.Errorf("table %s: %w", t.Name, err))
 		}
 	}
-	customTables, err := client.Structures.CustomTables(ctx)
-	if err != nil {
-		return err
-	}
-	for _, listed := range customTables {
-		table, err := client.Structures.CustomTable(ctx, listed.ID)
-		if err != nil {
-			return err
-		}
-		out.heading("Custom table " + table.Name)
-		if err := show(out, table); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(failed...)
 }
 
 func show(out *printer, table *actito.Structure) error {

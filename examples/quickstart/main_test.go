@@ -142,3 +142,17 @@ func TestLiveOnlyReads(t *testing.T) {
 	err := explore(t.Context(), newPrinter(&out), server.APIKey, "myentity", inMemory)
 	require.EqualError(t, err, `the key does not see an entity "myentity": names are case-sensitive`)
 }
+
+func TestWhatCannotBeReadHidesNothingElse(t *testing.T) {
+	t.Parallel()
+	server := shop.NewServer()
+	t.Cleanup(server.Close)
+	server.Fail(actitotest.OpEntityList, actitotest.Status(http.StatusForbidden))
+	server.Fail(actitotest.OpProfileTableGet, actitotest.Status(http.StatusForbidden))
+	var out bytes.Buffer
+	err := explore(t.Context(), newPrinter(&out), server.APIKey, shop.Entity,
+		actito.WithHTTPClient(&http.Client{Transport: server.Transport()}))
+	require.ErrorIs(t, err, actito.ErrForbidden)
+	assert.ErrorContains(t, err, "table Customers: ")
+	assert.Contains(t, out.String(), "Custom table Orders\n")
+}
