@@ -19,7 +19,8 @@ func demonstrate(ctx context.Context, out *printer, server *actitotest.Server, c
 	}
 	defer client.Close()
 
-	out.line("The Actito SDK for Go, version %s, with a fake of the service inside this program.", actito.Version)
+	out.line("The Actito SDK for Go, version %s. The service is a fake inside this program:", actito.Version)
+	out.line("no account is needed, and nothing leaves this machine.")
 	out.line("")
 	out.line("   %-24s %5d customers", customers.file, len(customers.rows))
 	out.line("   %-24s %5d orders", orders.file, len(orders.rows))
@@ -43,7 +44,12 @@ func demonstrate(ctx context.Context, out *printer, server *actitotest.Server, c
 	if err := d.quotaLeft(ctx); err != nil {
 		return err
 	}
-	holds(out, server)
+	out.heading("What the fake holds now")
+	out.line("   %-24s %5d profiles, of %d rows in the file", shop.Customers, len(server.Profiles(shop.Customers)), len(customers.rows))
+	out.line("   %-24s %5d records, of %d rows in the file", shop.Orders, len(server.Records(shop.Orders)), len(orders.rows))
+	out.line("   after %d calls, %d of them imports", len(server.Requests()), len(server.Imports()))
+	out.line("")
+	out.line("Next: -customers and -orders load files of yours, -live reads what your licence has.")
 	return nil
 }
 
@@ -186,13 +192,6 @@ func (d *demonstration) quotaLeft(ctx context.Context) error {
 		d.out.line("   %-24s %5d of %d, until %s", name, usage.Left, usage.Limit, usage.ResetAt.Format("2 January 15:04 MST"))
 	}
 	return nil
-}
-
-func holds(out *printer, server *actitotest.Server) {
-	out.heading("What the fake holds now")
-	out.line("   %-24s %5d profiles", shop.Customers, len(server.Profiles(shop.Customers)))
-	out.line("   %-24s %5d records", shop.Orders, len(server.Records(shop.Orders)))
-	out.line("   after %d calls, %d of them imports", len(server.Requests()), len(server.Imports()))
 }
 
 // each hands out rows that are in memory. Rows that come from a file or a database are handed out as they are read.

@@ -30,8 +30,8 @@ func TestTheSampleTravelsAllRoads(t *testing.T) {
 		"rejected: order 5007: UNKNOWN_REFERENCE in column customerID\n",
 		"Customers                    9 of 12, until ",
 		"Orders                      11 of 12, until ",
-		"Customers                   12 profiles\n",
-		"Orders                      17 records\n",
+		"Customers                   12 profiles, of 12 rows in the file\n",
+		"Orders                      17 records, of 18 rows in the file\n",
 	} {
 		assert.Contains(t, out.String(), want)
 	}
