@@ -96,7 +96,7 @@ func (h *handler) placeOrder(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "thank you")
 		return
 	}
-	h.log.WarnContext(ctx, "the order is not complete in Actito", "error", err) // errors of the library hold no values
+	h.log.WarnContext(ctx, "the order is not complete in Actito", slog.Any("error", err)) // errors of the library hold no values
 	switch {
 	case errors.Is(err, actito.ErrInvalid):
 		http.Error(w, "Actito does not accept these values", http.StatusBadRequest)

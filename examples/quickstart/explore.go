@@ -51,22 +51,20 @@ func showTables(ctx context.Context, out *printer, kind string,
 	var failed []error
 	for _, t := range listed {
 		table, err := read(ctx, t.ID)
-		if err == nil {
-			out.heading(kind + " " + table.Name)
-			err = show(out, table)
-		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("table %s: %w", t.Name, err))
+			continue
 		}
+		out.heading(kind + " " + table.Name)
+		show(out, table)
 	}
 	return errors.Join(failed...)
 }
 
-func show(out *printer, table *actito.Structure) error {
+func show(out *printer, table *actito.Structure) {
 	out.line("   %-24s %s", "id", table.ID)
 	out.line("   %-24s %d", "attributes", len(table.Attributes))
 	for _, fk := range table.ForeignKeys {
 		out.line("   %-24s must exist in table %s, which is loaded first", fk.Attribute, fk.ReferencedTableID)
 	}
-	return nil
 }

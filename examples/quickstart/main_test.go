@@ -153,6 +153,6 @@ func TestWhatCannotBeReadHidesNothingElse(t *testing.T) {
 	err := explore(t.Context(), newPrinter(&out), server.APIKey, shop.Entity,
 		actito.WithHTTPClient(&http.Client{Transport: server.Transport()}))
 	require.ErrorIs(t, err, actito.ErrForbidden)
-	assert.ErrorContains(t, err, "table Customers: ")
+	require.ErrorContains(t, err, "table Customers: ")
 	assert.Contains(t, out.String(), "Custom table Orders\n")
 }

@@ -88,7 +88,7 @@ func (h *handler) deleteAccount(w http.ResponseWriter, r *http.Request) {
 // fail answers with what the visitor can do about an error. The library's errors name operations and columns and never
 // hold values, so they may be logged.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	h.log.WarnContext(r.Context(), "not done", "route", r.Pattern, "error", err)
+	h.log.WarnContext(r.Context(), "not done", slog.String("route", r.Pattern), slog.Any("error", err))
 	switch {
 	case errors.Is(err, actito.ErrInvalid):
 		http.Error(w, "Actito does not accept these values", http.StatusBadRequest)

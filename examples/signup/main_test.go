@@ -48,7 +48,7 @@ func newService(t *testing.T) (*actitotest.Server, http.Handler, *bytes.Buffer) 
 	return fake, handler, log
 }
 
-func ask(handler http.Handler, method, path, body string) *httptest.ResponseRecorder {
+func request(handler http.Handler, method, path, body string) *httptest.ResponseRecorder {
 	answer := httptest.NewRecorder()
 	handler.ServeHTTP(answer, httptest.NewRequest(method, path, strings.NewReader(body)))
 	return answer
@@ -62,13 +62,13 @@ func TestASignUpAnswersWithinTheDeadline(t *testing.T) {
 		fake, handler, log := newService(t)
 		fake.Fail(actitotest.OpProfileUpsert, actitotest.Hang())
 		asked := time.Now()
-		answer := ask(handler, "POST", "/customers", ann)
+		answer := request(handler, "POST", "/customers", ann)
 		assert.Equal(t, http.StatusServiceUnavailable, answer.Code)
 		assert.Equal(t, "2", answer.Header().Get("Retry-After"))
 		assert.LessOrEqual(t, time.Since(asked), deadline)
 		assert.NotContains(t, log.String(), "ann@example.com")
 
-		assert.Equal(t, http.StatusNoContent, ask(handler, "POST", "/customers", ann).Code)
+		assert.Equal(t, http.StatusNoContent, request(handler, "POST", "/customers", ann).Code)
 		assert.Len(t, fake.Profiles(shop.Customers), 1)
 	})
 }
@@ -98,7 +98,7 @@ func TestWhatTheServiceSaysReachesTheVisitor(t *testing.T) {
 				for _, op := range []actitotest.Operation{actitotest.OpProfileUpsert, actitotest.OpProfileDelete, actitotest.OpUnsubscribe} {
 					fake.Fail(op, test.fault)
 				}
-				answer := ask(handler, test.method, test.path, test.body)
+				answer := request(handler, test.method, test.path, test.body)
 				assert.Equal(t, test.status, answer.Code)
 				assert.Equal(t, test.retryAfter, answer.Header().Get("Retry-After"))
 				assert.Empty(t, fake.Profiles(shop.Customers))
@@ -111,17 +111,17 @@ func TestSilenceKeepsConsentAndDeletionKeepsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake, handler, _ := newService(t)
-		require.Equal(t, http.StatusNoContent, ask(handler, "POST", "/customers", ann).Code)
-		require.Equal(t, http.StatusNoContent, ask(handler, "POST", "/customers", `{"id":"C1","firstName":"Anna"}`).Code)
+		require.Equal(t, http.StatusNoContent, request(handler, "POST", "/customers", ann).Code)
+		require.Equal(t, http.StatusNoContent, request(handler, "POST", "/customers", `{"id":"C1","firstName":"Anna"}`).Code)
 		profile, ok := fake.Profile(shop.Customers, "customerID", "C1")
 		require.True(t, ok)
 		assert.Equal(t, "Anna", profile.Attributes["firstName"])
 		assert.True(t, profile.Subscriptions[newsletter])
 
-		require.Equal(t, http.StatusNoContent, ask(handler, "DELETE", "/customers/C1/newsletter", "").Code)
+		require.Equal(t, http.StatusNoContent, request(handler, "DELETE", "/customers/C1/newsletter", "").Code)
 		profile, _ = fake.Profile(shop.Customers, "customerID", "C1")
 		assert.False(t, profile.Subscriptions[newsletter])
-		require.Equal(t, http.StatusNoContent, ask(handler, "DELETE", "/customers/C1", "").Code)
+		require.Equal(t, http.StatusNoContent, request(handler, "DELETE", "/customers/C1", "").Code)
 		assert.Empty(t, fake.Profiles(shop.Customers))
 	})
 }

@@ -19,27 +19,36 @@ func visit(ctx context.Context, stdout io.Writer, url string) error {
 		{"Cid signs up", "POST", "/customers", `{"id":"C3","email":"cid@example.com","firstName":"Cid"}`},
 		{"Dan signs up, too soon", "POST", "/customers", `{"id":"C4","email":"dan@example.com","firstName":"Dan"}`},
 	} {
-		request, err := http.NewRequestWithContext(ctx, v.method, url+v.path, strings.NewReader(v.body))
+		answer, err := ask(ctx, v.method, url+v.path, v.body)
 		if err != nil {
 			return err
 		}
-		answer, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return err
-		}
-		body, err := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		if err != nil {
-			return err
-		}
-		line := fmt.Sprintf("%-26s %-6s %-24s %s", v.what, v.method, v.path, answer.Status)
-		if text := strings.TrimSpace(string(body)); text != "" {
-			line += ": " + text
-		}
-		if after := answer.Header.Get("Retry-After"); after != "" {
-			line += " in " + after + " s"
-		}
-		fmt.Fprintln(stdout, line)
+		fmt.Fprintf(stdout, "%-26s %-6s %-24s %s\n", v.what, v.method, v.path, answer)
 	}
 	return nil
+}
+
+// ask sends a request and returns the answer in a line.
+func ask(ctx context.Context, method, url, body string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return "", err
+	}
+	line := answer.Status
+	if len(text) > 0 {
+		line += ": " + strings.TrimSpace(string(text))
+	}
+	if after := answer.Header.Get("Retry-After"); after != "" {
+		line += " in " + after + " s"
+	}
+	return line, nil
 }
