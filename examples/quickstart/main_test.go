@@ -45,7 +45,7 @@ func TestNorthwindLoadsCustomersBeforeOrders(t *testing.T) {
 		northwind = filepath.Join("..", "..", "..", "shared", "data", "northwind")
 	}
 	if _, err := os.Stat(northwind); err != nil {
-		t.Skip("the Northwind files are not here:", err)
+		t.Skip("the Northwind files are not here (NORTHWIND may name their directory):", err)
 	}
 	customers, err := readFile(filepath.Join(northwind, "customers.csv"), "", readCustomer)
 	require.NoError(t, err)
