@@ -272,7 +272,7 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 		call.Open, call.Length = r.file.open, r.file.length
 	case r.answer == transport.Stream:
 		call.Header = c.headers.file
-	case r.body != nil:
+	case r.method != http.MethodGet && r.method != http.MethodDelete: // also without a body: documented for ordinary calls
 		call.Header = c.headers.write
 	}
 	resp, err := c.chain.Do(ctx, call)
