@@ -124,7 +124,7 @@ func (c *Client) Do(ctx context.Context, call RawCall, out any, opts ...CallOpti
 	if !strings.HasPrefix(call.Path, "/") {
 		return &ValidationError{Rule: "path", Detail: `the path of a RawCall starts with "/"`}
 	}
-	r := request{op: "raw call", method: call.Method, path: call.Path, query: call.Query, answer: transport.Maybe}
+	r := request{op: "raw call", method: call.Method, path: call.Path, query: call.Query.Encode(), answer: transport.Maybe}
 	r.repeatable = call.Repeatable || call.Method != http.MethodPost && call.Method != http.MethodPatch
 	for _, part := range strings.Split(call.Path, "{")[1:] {
 		name, _, closed := strings.Cut(part, "}")
@@ -171,7 +171,7 @@ type request struct {
 	method     string
 	path       string   // template
 	segments   []string // escaped, one per placeholder
-	query      url.Values
+	query      string
 	body       []byte
 	file       *upload // in place of body
 	answer     transport.Answer
@@ -219,6 +219,9 @@ func DataCollection(info DataCollectionInfo) CallOption {
 }
 
 func collect(class Class, opts []CallOption) callOptions {
+	if len(opts) == 0 {
+		return callOptions{class: class}
+	}
 	o := callOptions{class: class}
 	for _, opt := range opts {
 		opt(&o)
@@ -239,16 +242,13 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 	if c.unprefixed {
 		template = unprefixed(template)
 	}
-	segments := r.segments
-	if strings.Contains(template, "/{entity}/") {
-		segments = append([]string{escape(c.entity)}, segments...)
-	}
-	path, err := expand(template, segments)
+	path, err := expand(template, c.entity, r.segments)
 	if err != nil {
 		return reply{}, err
 	}
-	if len(r.query) > 0 {
-		path += "?" + r.query.Encode()
+	url := c.base + path
+	if r.query != "" {
+		url += "?" + r.query
 	}
 	if c.dryRun && r.method != http.MethodGet {
 		c.log.LogAttrs(ctx, slog.LevelInfo, "actito: dry run, not sent", slog.String("op", r.op),
@@ -261,7 +261,7 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 		}
 	}
 	call := &transport.Call{
-		Op: r.op, Method: r.method, Template: template, URL: c.base + path, Header: c.headers.read, Body: r.body,
+		Op: r.op, Method: r.method, Template: template, URL: url, Header: c.headers.read, Body: r.body,
 		Answer: r.answer, Repeatable: r.repeatable, Class: uint8(o.class), MaxWait: o.maxWait, Begin: r.begin,
 	}
 	switch {

@@ -67,14 +67,14 @@ func (t *CustomTable[T]) upsert(ctx context.Context, record *T, turn *turn, opts
 		r.private = []string{key}
 		r.order = t.order(key)
 	}
-	if r.body, err = t.codec.appendRecord(nil, record); err != nil {
+	if r.body, err = t.codec.appendRecord(make([]byte, 0, bodySize), record); err != nil {
 		return "", err
 	}
 	reply, err := t.c.send(ctx, &r, opts)
 	if err != nil {
 		return "", err
 	}
-	return newID(reply, "businessKey"), nil
+	return newID(reply), nil
 }
 
 func (t *CustomTable[T]) order(key string) string {
@@ -160,7 +160,7 @@ func (t *CustomTable[T]) List(ctx context.Context, o ListOptions, opts ...CallOp
 		return nil, false, err
 	}
 	r := request{op: "list records", method: http.MethodGet, path: pathRecords, segments: []string{escape(t.table)},
-		query: values, repeatable: true, class: Listing, private: []string{o.SearchValue}}
+		query: values.Encode(), repeatable: true, class: Listing, private: []string{o.SearchValue}}
 	reply, err := t.c.send(ctx, &r, opts)
 	if err != nil {
 		return nil, false, err

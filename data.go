@@ -130,7 +130,7 @@ const (
 	maxFileSize = 100_000_000
 	// What is smaller once compressed, as most imports are, never touches the disk.
 	stagingMemory = 4 << 20
-	// The fastest level within a few per cent of the default's size: staging a file costs more than sending it.
+	// Twice as fast as the default level, for archives of tables that are about a tenth larger.
 	compressionLevel = 3
 )
 

@@ -19,7 +19,7 @@ var (
 	ErrNotFound = errors.New("actito: not found")
 	// ErrConflict: 409.
 	ErrConflict = errors.New("actito: conflict")
-	// ErrInvalid: 400 or 422 from the server, or a [ValidationError] found here.
+	// ErrInvalid: 400 or 422 from the server, or a [ValidationError] or [FileTooLargeError] found here.
 	ErrInvalid = errors.New("actito: invalid")
 	// ErrTooManyRequests: 429, for concurrent requests or for the day's imports.
 	ErrTooManyRequests = errors.New("actito: too many requests")

@@ -30,7 +30,7 @@ func (s *ETLService) Create(ctx context.Context, d Definition, opts ...CallOptio
 	if err != nil {
 		return "", err
 	}
-	return newID(reply, "id"), nil
+	return newID(reply), nil
 }
 
 // Get reads a stored definition. Fields that the library has no name for are in Extra.

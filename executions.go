@@ -159,7 +159,7 @@ func (s *ExecutionService) List(ctx context.Context, f ExecutionFilter, opts ...
 			q.Set(name, t.In(s.c.zone).Format(time.DateTime))
 		}
 	}
-	r := request{op: "list executions", method: http.MethodGet, path: pathExecutions, query: q, repeatable: true, class: Listing}
+	r := request{op: "list executions", method: http.MethodGet, path: pathExecutions, query: q.Encode(), repeatable: true, class: Listing}
 	var raw []json.RawMessage
 	if err := s.c.readList(ctx, &r, "etlExecutions", &raw, opts); err != nil { // assumed; a bare array is accepted too
 		return nil, err

@@ -346,7 +346,7 @@ func (im *importRun) send(ctx context.Context, form *multipart.Form, reservation
 		exec = decoded
 	}
 	exec.ETLID = or(exec.ETLID, im.etlID)
-	if exec.ID = or(exec.ID, newID(reply, "id")); exec.ID == "" {
+	if exec.ID = or(exec.ID, newID(reply)); exec.ID == "" {
 		return nil, &OutcomeUnknownError{RowsMayBeImported: true, UnitMayBeUsed: true,
 			Err: r.undecodable(reply, errors.New("it accepts the import and does not say its id"))}
 	}

@@ -46,26 +46,31 @@ func escape(s string) string {
 	return strings.ReplaceAll(url.PathEscape(s), "+", "%2B")
 }
 
-// expand fills the placeholders of a path template with escaped segments, in order. A segment that would change the
-// path's shape is refused.
-func expand(template string, segments []string) (string, error) {
+// expand fills the placeholders of a path template: {entity}, and the others in order with escaped segments. A segment
+// that would change the path's shape is refused.
+func expand(template, entity string, segments []string) (string, error) {
 	var b strings.Builder
-	rest := template
-	for _, s := range segments {
-		before, after, _ := strings.Cut(rest, "{")
-		name, after, _ := strings.Cut(after, "}")
-		switch s {
+	b.Grow(2 * len(template))
+	for {
+		before, rest, found := strings.Cut(template, "{")
+		b.WriteString(before)
+		if !found {
+			return b.String(), nil
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		segment := escape(entity)
+		if name != "entity" {
+			segment, segments = segments[0], segments[1:]
+		}
+		switch segment {
 		case "":
 			return "", &ValidationError{Column: name, Rule: "empty-" + name, Detail: "is empty, and the call's path needs it"}
 		case ".", "..":
 			return "", &ValidationError{Column: name, Rule: "path-segment", Detail: `"." and ".." cannot be part of a path`}
 		}
-		b.WriteString(before)
-		b.WriteString(s)
-		rest = after
+		b.WriteString(segment)
+		template = after
 	}
-	b.WriteString(rest)
-	return b.String(), nil
 }
 
 // unprefixed drops the category: /profiles/v4/… becomes /v4/….

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"iter"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/actito-go/actito/internal/transport"
@@ -95,10 +96,10 @@ func (t *ProfileTable[T]) write(ctx context.Context, op string, row *T, update b
 		if update {
 			r.method = http.MethodPut
 		} // assumed: POST creates, after the general rule
-		r.body, err = t.codec.appendProfileV5(nil, row, extra)
+		r.body, err = t.codec.appendProfileV5(make([]byte, 0, bodySize), row, extra)
 	} else {
-		r.query = allowUpdate[update]
-		r.body, err = t.codec.appendProfileV4(nil, row, extra)
+		r.query = "allowUpdate=" + strconv.FormatBool(update) // what POST does without it is not documented
+		r.body, err = t.codec.appendProfileV4(make([]byte, 0, bodySize), row, extra)
 	}
 	if err != nil {
 		return "", err
@@ -107,11 +108,11 @@ func (t *ProfileTable[T]) write(ctx context.Context, op string, row *T, update b
 	if err != nil {
 		return "", err
 	}
-	return newID(reply, "profileId"), nil
+	return newID(reply), nil
 }
 
-// What the server does without allowUpdate is not documented.
-var allowUpdate = map[bool]map[string][]string{true: {"allowUpdate": {"true"}}, false: {"allowUpdate": {"false"}}}
+// bodySize is enough for most rows.
+const bodySize = 512
 
 func (t *ProfileTable[T]) key(row *T) (Key, bool, error) {
 	name, value, ok, err := t.codec.key(row)

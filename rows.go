@@ -143,7 +143,7 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Co
 	if err != nil {
 		return failedData(name, err)
 	}
-	d := rowsData(name, func(ctx context.Context, sink *csvSink, blanks blankRule) error {
+	d := newData(name, nil, once(func(ctx context.Context, sink *csvSink, blanks blankRule) error {
 		line := csvrow.Append(nil, sink.separator, cols.header()...)
 		if err := sink.writeLine(ctx, line); err != nil {
 			return err
@@ -169,14 +169,9 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Co
 			line = cells
 		}
 		return nil
-	})
+	}))
 	d.blanks.empty = cfg.empty
 	return d
-}
-
-// rowsData is a CSV file that produce writes, with sink.writeLine, while it is staged. It is produced exactly once.
-func rowsData(name string, produce producer) Data {
-	return newData(name, nil, once(produce))
 }
 
 // failedData fails when it is staged: making it has no error to return.

@@ -30,11 +30,16 @@ func (t *text) UnmarshalJSON(b []byte) error {
 }
 
 // newID reads the id of what a write made: from the body, else from the Location header.
-func newID(r reply, field string) string {
-	var body map[string]json.RawMessage
-	var id text
-	if json.Unmarshal(r.body, &body) == nil && len(body[field]) > 0 && id.UnmarshalJSON(body[field]) == nil && id != "" {
-		return string(id)
+func newID(r reply) string {
+	var body struct {
+		ProfileID   text `json:"profileId"`
+		BusinessKey text `json:"businessKey"`
+		ID          text `json:"id"`
+	}
+	if json.Unmarshal(r.body, &body) == nil {
+		if id := or(or(body.ProfileID, body.BusinessKey), body.ID); id != "" {
+			return string(id)
+		}
 	}
 	location := strings.TrimSuffix(r.header.Get("Location"), "/")
 	return location[strings.LastIndex(location, "/")+1:]

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -29,19 +30,15 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 
 	ctx, cancel := context.WithCancelCause(parent)
-	a := &attempt{parent: parent, ctx: ctx, cancel: cancel, limits: s.limits}
-	a.limit.Store(&stall{"answer", s.limits.Answer})
+	a := &attempt{parent: parent, ctx: ctx, cancel: cancel, limits: s.limits, limit: stall{"answer", s.limits.Answer}}
 	if c.Open != nil {
-		a.limit.Store(&stall{"progress of the upload", s.limits.Progress})
+		a.limit = stall{"progress of the upload", s.limits.Progress}
 	}
-	a.timer = time.AfterFunc(a.limit.Load().after, func() { cancel(a.limit.Load()) })
-
+	a.timer = time.AfterFunc(a.limit.after, a.stalled)
 	// Whether a connection was made is known only from a transport that reports both ends of the search for one.
-	var asked, connected atomic.Bool
-	out := req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	}))
+	a.trace.GetConn = func(string) { a.asked.Store(true) }
+	a.trace.GotConn = func(httptrace.GotConnInfo) { a.connected.Store(true) }
+	out := req.WithContext(httptrace.WithClientTrace(ctx, &a.trace))
 	var up *uploading
 	if c.Open != nil {
 		up = &uploading{attempt: a, body: req.Body, left: req.ContentLength, start: c.Start}
@@ -51,7 +48,7 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := s.next.RoundTrip(out)
 	if err != nil {
 		a.end()
-		f := &Fault{Call: c, Undone: asked.Load() && !connected.Load(), Err: a.why(unwrapURL(err))}
+		f := &Fault{Call: c, Undone: a.asked.Load() && !a.connected.Load(), Err: a.why(unwrapURL(err))}
 		f.Broken = parent.Err() == nil && !isCertificate(err)
 		if up != nil {
 			if source := up.failed.Load(); source != nil {
@@ -61,7 +58,7 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, f
 	}
 	if c.Answer == Stream {
-		a.enter(&stall{"progress of the download", s.limits.Progress})
+		a.enter(stall{"progress of the download", s.limits.Progress})
 	}
 	resp.Body = &receiving{attempt: a, body: resp.Body, stream: c.Answer == Stream}
 	return resp, nil
@@ -95,12 +92,25 @@ type attempt struct {
 	cancel      context.CancelCauseFunc
 	limits      Timeouts
 	timer       *time.Timer
-	limit       atomic.Pointer[stall] // of the current phase
+	trace       httptrace.ClientTrace
+
+	asked, connected atomic.Bool // for a connection
+
+	mu    sync.Mutex
+	limit stall // of the current phase
 }
 
-func (a *attempt) enter(s *stall) {
-	a.limit.Store(s)
+func (a *attempt) enter(s stall) {
+	a.mu.Lock()
+	a.limit = s
+	a.mu.Unlock()
 	a.timer.Reset(s.after)
+}
+
+func (a *attempt) stalled() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cancel(&stall{a.limit.what, a.limit.after})
 }
 
 func (a *attempt) end() {
@@ -138,9 +148,9 @@ func (u *uploading) Read(p []byte) (int, error) {
 	case u.left > 0:
 		u.attempt.timer.Reset(u.attempt.limits.Progress)
 	case u.start:
-		u.attempt.enter(&stall{"answer to the upload", u.attempt.limits.Import})
+		u.attempt.enter(stall{"answer to the upload", u.attempt.limits.Import})
 	default:
-		u.attempt.enter(&stall{"answer", u.attempt.limits.Answer})
+		u.attempt.enter(stall{"answer", u.attempt.limits.Answer})
 	}
 	return n, err
 }

@@ -1,0 +1,14 @@
+module github.com/actito-go/actito/benchmarks
+
+go 1.26.0
+
+require github.com/actito-go/actito v0.0.0
+
+require (
+	github.com/google/go-querystring v1.2.0 // indirect
+	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
+	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
+)
+
+replace github.com/actito-go/actito => ../
