@@ -283,7 +283,7 @@ func (t *ProfileTable[T]) Segmentations(ctx context.Context, key Key, opts ...Ca
 // Segment puts a profile into a segmentation, in one of its categories or, with an empty Category, in none.
 func (t *ProfileTable[T]) Segment(ctx context.Context, key Key, s Segmentation, opts ...CallOption) error {
 	segment := escape(s.Name)
-	if s.Name != "" && s.Category != "" {
+	if s.Category != "" {
 		segment += ";category=" + escape(s.Category)
 	}
 	return t.do(ctx, opts, "segment", http.MethodPut, pathSegmentation, key, segment)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -41,8 +42,13 @@ func newID(r reply) string {
 			return string(id)
 		}
 	}
-	location := strings.TrimSuffix(r.header.Get("Location"), "/")
-	return location[strings.LastIndex(location, "/")+1:]
+	location, err := url.Parse(r.header.Get("Location"))
+	if err != nil {
+		return ""
+	}
+	segment := strings.TrimSuffix(location.EscapedPath(), "/")
+	id, _ := url.PathUnescape(segment[strings.LastIndex(segment, "/")+1:]) // EscapedPath can be unescaped
+	return id
 }
 
 // Entity is an entity of the licence.
