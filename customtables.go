@@ -47,8 +47,8 @@ func (t *CustomTable[T]) KeyedBy(attribute string) (*CustomTable[T], error) {
 	return &CustomTable[T]{t.c, t.table, codec}, nil
 }
 
-// Upsert creates the record or updates the one with its business key, which it returns; "" if the server sent none.
-// Unset attributes are not sent.
+// Upsert creates the record or updates the one with its business key, which it returns; "" if neither the record nor
+// the server named one. Unset attributes are not sent, and stay as they are on an update.
 //
 // A table may generate its keys. Then a record without one is created each time: such a call is never repeated
 // unless the server certainly did nothing, and a failure that leaves that open is an [OutcomeUnknownError].
@@ -74,7 +74,7 @@ func (t *CustomTable[T]) upsert(ctx context.Context, record *T, turn *turn, opts
 	if err != nil {
 		return "", err
 	}
-	return newID(reply), nil
+	return or(newID(reply), key), nil
 }
 
 func (t *CustomTable[T]) order(key string) string {

@@ -2,7 +2,6 @@ package actito
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"net/http"
 	"strconv"
@@ -215,15 +214,13 @@ type Subscription struct {
 func (t *ProfileTable[T]) Subscriptions(ctx context.Context, key Key, opts ...CallOption) ([]Subscription, error) {
 	var list []Subscription
 	err := t.get(ctx, opts, "get subscriptions", pathSubscriptions, key, func(body []byte) error {
-		var answer struct {
-			Subscriptions []struct {
-				ID        text   `json:"id"`
-				Name      string `json:"name"`
-				Subscribe *bool  `json:"subscribe"`
-			} `json:"subscriptions"`
+		var wire []struct {
+			ID        text   `json:"id"`
+			Name      string `json:"name"`
+			Subscribe *bool  `json:"subscribe"`
 		}
-		err := json.Unmarshal(body, &answer)
-		for _, s := range answer.Subscriptions {
+		err := decodeList(body, &wire, "subscriptions")
+		for _, s := range wire {
 			list = append(list, Subscription{string(s.ID), s.Name, s.Subscribe == nil || *s.Subscribe})
 		}
 		return err
@@ -256,24 +253,20 @@ func (t *ProfileTable[T]) Segmentations(ctx context.Context, key Key, opts ...Ca
 			Name     string `json:"name"`
 			Category string `json:"category"`
 		}
-		type entry struct {
+		var wire []struct {
 			flat
 			Belongs *bool `json:"belongs"`
 			Nested  *flat `json:"segmentation"`
 		}
-		var answer struct {
-			Plural   []entry `json:"segmentations"`
-			Singular []entry `json:"segmentation"` // both names are seen in use
-		}
-		err := json.Unmarshal(body, &answer)
-		for _, e := range append(answer.Plural, answer.Singular...) {
-			if e.Belongs != nil && !*e.Belongs {
+		err := decodeList(body, &wire, "segmentations", "segmentation") // both names are seen in use
+		for _, s := range wire {
+			if s.Belongs != nil && !*s.Belongs {
 				continue
 			}
-			if e.Nested != nil {
-				e.flat = *e.Nested
+			if s.Nested != nil {
+				s.flat = *s.Nested
 			}
-			list = append(list, Segmentation(e.flat))
+			list = append(list, Segmentation(s.flat))
 		}
 		return err
 	})

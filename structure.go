@@ -95,26 +95,31 @@ func (c *Client) read(ctx context.Context, r *request, out any, opts []CallOptio
 
 // readList reads an array, bare or in an envelope.
 func (c *Client) readList(ctx context.Context, r *request, envelope string, out any, opts []CallOption) error {
-	var raw json.RawMessage
-	if err := c.read(ctx, r, &raw, opts); err != nil {
+	reply, err := c.send(ctx, r, opts)
+	if err != nil {
 		return err
 	}
-	list := raw
-	var err error
-	if !bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
-		var wrapped map[string]json.RawMessage
-		if err = json.Unmarshal(raw, &wrapped); err == nil && wrapped[envelope] == nil {
-			err = fmt.Errorf("it has no %s", envelope)
-		}
-		list = wrapped[envelope]
-	}
-	if err == nil {
-		err = json.Unmarshal(list, out)
-	}
-	if err != nil {
-		return r.undecodable(reply{status: http.StatusOK, body: raw}, err)
+	if err := decodeList(reply.body, out, envelope); err != nil {
+		return r.undecodable(reply, err)
 	}
 	return nil
+}
+
+// decodeList reads an array, bare or in an envelope that has one of the names.
+func decodeList(body []byte, out any, names ...string) error {
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")) {
+		return json.Unmarshal(body, out)
+	}
+	var envelope map[string]json.RawMessage
+	if err := json.Unmarshal(body, &envelope); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if list, found := envelope[name]; found {
+			return json.Unmarshal(list, out)
+		}
+	}
+	return fmt.Errorf("it has no %s", names[0])
 }
 
 // Structure describes a profile table or a custom table.
@@ -264,7 +269,10 @@ func (s *StructureService) get(ctx context.Context, t TableType, table string, o
 	r := request{op: "get table", method: http.MethodGet, path: path + "/{table}", segments: []string{escape(found.ID)},
 		repeatable: true, class: Listing}
 	structure := &Structure{Table: t}
-	return structure, s.c.read(ctx, &r, structure, opts)
+	if err := s.c.read(ctx, &r, structure, opts); err != nil {
+		return nil, err
+	}
+	return structure, nil
 }
 
 // find returns the entry of the list with this name or id.
