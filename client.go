@@ -192,6 +192,7 @@ type request struct {
 	private    []string // values that must not be shown
 	order      string   // writes of the same order are sent one after another; "" for none
 	turn       *turn    // in that order, if it was taken before
+	id         string   // of what is written, where it is known before
 	begin      func(context.Context) error
 }
 
@@ -241,13 +242,26 @@ func collect(class Class, opts []CallOption) callOptions {
 	return o
 }
 
-// send is the way of every call but the token's.
-func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply, error) {
-	o := collect(r.class, opts)
+// join takes the request's turn among the writes to its key, unless it has one. Sending it leaves the turn.
+func (c *Client) join(r *request) {
 	if r.turn == nil && r.order != "" {
 		r.turn = c.turns.join(r.order)
 	}
-	if r.turn != nil {
+}
+
+// write sends a write and returns the id of what it wrote.
+func (c *Client) write(ctx context.Context, r *request, opts []CallOption) (string, error) {
+	reply, err := c.send(ctx, r, opts)
+	if err != nil {
+		return "", err
+	}
+	return or(newID(reply), r.id), nil
+}
+
+// send is the way of every call but the token's.
+func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply, error) {
+	o := collect(r.class, opts)
+	if c.join(r); r.turn != nil {
 		defer r.turn.leave()
 	}
 	template := r.path

@@ -53,28 +53,25 @@ func (t *CustomTable[T]) KeyedBy(attribute string) (*CustomTable[T], error) {
 // A table may generate its keys. Then a record without one is created each time: such a call is never repeated
 // unless the server certainly did nothing, and a failure that leaves that open is an [OutcomeUnknownError].
 func (t *CustomTable[T]) Upsert(ctx context.Context, record T, opts ...CallOption) (string, error) {
-	return t.upsert(ctx, &record, nil, opts)
+	r, err := t.upsert(&record, opts)
+	if err != nil {
+		return "", err
+	}
+	return t.c.write(ctx, &r, opts)
 }
 
-func (t *CustomTable[T]) upsert(ctx context.Context, record *T, turn *turn, opts []CallOption) (string, error) {
-	_, key, hasKey, err := t.codec.key(record)
+func (t *CustomTable[T]) upsert(record *T, _ []CallOption) (request, error) {
+	r := request{op: "upsert record", method: http.MethodPost, path: pathRecords, segments: []string{escape(t.table)}, answer: transport.Maybe}
+	_, key, hasKey, err := t.codec.sentKey(record)
 	if err != nil {
-		return "", err
+		return r, err
 	}
-	r := request{op: "upsert record", method: http.MethodPost, path: pathRecords, segments: []string{escape(t.table)},
-		answer: transport.Maybe, repeatable: hasKey, turn: turn}
 	if hasKey {
-		r.private = []string{key}
-		r.order = t.order(key)
+		r.private, r.id = []string{key}, key
+		r.order, r.repeatable = t.order(key), true
 	}
-	if r.body, err = t.codec.appendRecord(make([]byte, 0, bodySize), record); err != nil {
-		return "", err
-	}
-	reply, err := t.c.send(ctx, &r, opts)
-	if err != nil {
-		return "", err
-	}
-	return or(newID(reply), key), nil
+	r.body, err = t.codec.appendRecord(make([]byte, 0, bodySize), record)
+	return r, err
 }
 
 func (t *CustomTable[T]) order(key string) string {
@@ -172,22 +169,11 @@ func (t *CustomTable[T]) List(ctx context.Context, o ListOptions, opts ...CallOp
 }
 
 // UpsertEach upserts one record after another, several at a time as the licence's pace allows, as [Background] work.
-// It yields one [UpsertResult] per record, in their order; records with the same key are sent in that order too. When
-// the source fails, its error is the last result. Leaving the loop cancels what is under way.
+// It yields one [UpsertResult] per record, in their order; records with the same key are sent in that order too. A
+// record may be reused by its source once the next one is asked for.
+//
+// When the source fails, its error is the last result. When the context ends, no further record is taken, and the last
+// result has its error. Leaving the loop cancels what is under way.
 func (t *CustomTable[T]) UpsertEach(ctx context.Context, records iter.Seq2[T, error], opts ...CallOption) iter.Seq[UpsertResult] {
-	return upsertEach(ctx, records, func(record *T) upsertFunc {
-		turn := t.join(record)
-		return func(ctx context.Context) (string, error) {
-			return t.upsert(ctx, record, turn, append([]CallOption{Background()}, opts...))
-		}
-	})
-}
-
-// join takes a record's turn in the order of its key's writes, before it is sent.
-func (t *CustomTable[T]) join(record *T) *turn {
-	_, key, ok, err := t.codec.key(record)
-	if err != nil || !ok {
-		return nil
-	}
-	return t.c.turns.join(t.order(key))
+	return upsertEach(ctx, t.c, records, opts, t.upsert)
 }
