@@ -237,7 +237,9 @@ func collect(class Class, opts []CallOption) callOptions {
 	}
 	o := callOptions{class: class}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	return o
 }

@@ -141,12 +141,28 @@ type listQuery struct {
 	Number      int    `url:"number"`
 }
 
+func (o *ListOptions) check() error {
+	refuse := func(field, detail string) error {
+		return &ValidationError{Column: field, Rule: "list-options", Detail: detail}
+	}
+	switch {
+	case o.SearchField == "" && o.SearchValue != "":
+		return refuse("SearchField", "it says where SearchValue is searched")
+	case o.SearchField != "" && o.SearchValue == "":
+		return refuse("SearchValue", "a search needs a value: records without one cannot be searched")
+	case o.SortField == "" && o.Descending:
+		return refuse("SortField", "it says by what Descending sorts")
+	case o.Number < 0:
+		return refuse("Number", "it is not negative")
+	}
+	return nil
+}
+
 // List reads records, and tells whether there may be more than those. The API knows no paging: to see others, search
 // more narrowly or raise Number.
 func (t *CustomTable[T]) List(ctx context.Context, o ListOptions, opts ...CallOption) (records []T, more bool, err error) {
-	if (o.SearchField == "") != (o.SearchValue == "") || o.Number < 0 {
-		return nil, false, &ValidationError{Column: "ListOptions", Rule: "list-options",
-			Detail: "SearchField and SearchValue belong together, and Number is not negative"}
+	if err := o.check(); err != nil {
+		return nil, false, err
 	}
 	q := listQuery{o.SearchField, o.SearchValue, o.SortField, nil, or(o.Number, 100)}
 	if ascending := !o.Descending; o.SortField != "" {
