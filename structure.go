@@ -213,6 +213,17 @@ func (s *Structure) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// words are how messages call a type of tables.
+func (t TableType) words() string {
+	switch t {
+	case ProfileTableType:
+		return "profile table"
+	case CustomTableType:
+		return "custom table"
+	}
+	return "table"
+}
+
 // StructureService reads the structures of tables.
 type StructureService struct{ c *Client }
 
@@ -303,8 +314,7 @@ type unknownTableError struct {
 }
 
 func (e *unknownTableError) Error() string {
-	return fmt.Sprintf("actito: entity %q has no %s %q; names are case-sensitive", e.entity,
-		strings.ToLower(strings.ReplaceAll(string(e.kind), "_", " ")), e.table)
+	return fmt.Sprintf("actito: entity %q has no %s %q; names are case-sensitive", e.entity, e.kind.words(), e.table)
 }
 
 func (e *unknownTableError) Is(target error) bool { return target == ErrNotFound }
