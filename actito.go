@@ -1,2 +1,122 @@
-// Package actito loads data into Actito from Go.
+// Package actito loads data into Actito from Go: single profiles and custom table records as they change, and files as
+// bulk imports (ETLs).
+//
+// # Roads
+//
+// A struct with actito tags is a table's row on every road:
+//
+//		type Customer struct {
+//			ID         string                  `actito:"customerID,key"`
+//			Email      string                  `actito:"emailAddress"`
+//			Birth      actito.Opt[actito.Date] `actito:"birthDate"`
+//			Newsletter actito.Opt[bool]        `actito:"subscriptions#Newsletter"`
+//			Created    actito.DateTime         `actito:"creationMoment,readonly"`
+//		}
+//
+//	  - One by one: [Profiles] and [Records] open tables, whose methods send one row per call and raise scenarios at once.
+//	  - A stored ETL: [ETLService.Trigger] starts it with files.
+//	  - One shot: [ETLService.RunOnce] sends definition and files together.
+//
+// The last two return an [Execution]; [ExecutionService.Wait] sees it through, and the tables' Rejects read the rows
+// that the server refused.
+//
+// # Values
+//
+// A tag is `actito:"name[,key][,omitzero][,readonly]"`; "-" or no tag skips a field, embedded structs are flattened. A
+// plain string, [Date] or [DateTime] at its zero value is unset and not sent; plain numbers and bools are always sent,
+// unless omitzero is given. An [Opt] has three states: unset is not sent, null clears, a value sets. Subscriptions and
+// segmentations must be Opt[bool], and one that is missing from an answer reads as unset, not as false. readonly fields
+// are read, never sent. time.Time is refused: a [Date] is a civil date that is never converted, a [DateTime] an instant
+// that is written in the zone of [WithTimeZone].
+//
+// # Empty cells
+//
+// What an empty CSV cell does to an existing value is not documented. Typed rows with unset or null cells are refused
+// for every mode that updates, until [EmptyCells] is declared. Subscriptions and segmentations are left out of derived
+// mappings and rows unless [WithSubscriptions] asks for them.
+//
+// # Retry
+//
+// A call is tried 4 times, with waits drawn at random from up to 0.5 s, 1 s, 2 s, at most 20 s; a Retry-After up to 60 s
+// is waited for, a longer one ends the call. Connection errors, 429, 502, 503 and 504 are repeated for reads, updates,
+// deletes, and upserts whose row carries its table's key. A create without key and the start of an import are repeated
+// only where the server certainly did nothing: the connection was never made, a 429, or a 503 with Retry-After or
+// Actito's JSON error. Anything else that leaves their outcome open is an [OutcomeUnknownError]. A 404 on a repeated
+// delete is success. A 401 is answered with a new token, once. Repeats add at most 10 % to the calls, after a first ten.
+// Redirects are followed on the same host only, a write's only with 307 and 308. A 200 that is not JSON is no success,
+// except for a delete. This policy may change in details; [WithRetry] and [WithTimeouts] set its numbers.
+//
+// An error after a cancelled call matches both the context's error and the last answer of the server.
+//
+// # Order
+//
+// Writes to one key through one [Client] are sent one after another in call order, and a repeat never follows a newer
+// write's first attempt. A profile written by two different attributes has two orders, and so has a table opened by name
+// and by id. Between clients, processes and a running import there is no order.
+//
+// # Quota
+//
+// Actito takes 12 imports per table and day unless the licence says otherwise ([Quota]). One unit per loaded table is
+// reserved before anything is uploaded, begun just before the first byte, then used, freed (the server certainly did
+// nothing) or held (nobody knows; counts as used). When the budget is used up the call ends with a [QuotaError]. [Once]
+// starts an import at most once per key. The ledger in memory forgets with the process.
+//
+// # Pace
+//
+// Not more than the calls per minute start in any 60 seconds, and not more than allowed are in flight ([RateLimit]);
+// within that, bursts are not delayed. Real-time calls go before [Background] work, that before polling, that before
+// listing, and real time has calls and slots that nobody else takes. A wait that cannot meet the context's deadline or
+// [MaxWait] fails at once with [ErrBusy]. Each attempt is charged.
+//
+// # Data
+//
+// Nothing is dropped, shortened, cleared or reordered silently. Input is checked before anything is sent or counted, and
+// a refusal is a [ValidationError] with file, line and column. A source that ends early never looks complete to the
+// server. An import without rows is [ErrNoRows].
+//
+// # Secrets and personal data
+//
+// API keys and tokens print as REDACTED. Errors and logs carry operation, path template, status, file, line, column,
+// rule and attempt; never key values, cells, query values or bodies, which are fields for the program. Plain HTTP is
+// accepted to loopback only.
+//
+// # Compatibility
+//
+// Unknown JSON fields and enum values never break decoding, and those of definitions survive being read, changed and
+// written. Unknown execution statuses count as running; one that stays the same for an hour ends a wait with
+// [ErrStatusUnknown].
+//
+// # Sureness
+//
+// Doc comments say of a fact whether it is documented by Actito, seen in use by production clients, or assumed. What is
+// assumed stands at one place in the code, marked "assumed:".
 package actito
+
+// Version is the library's, as the user agent tells it.
+const Version = "0.1.0"
+
+// Environment is one of Actito's installations. The account menu of the UI names a licence's.
+type Environment string
+
+// The environments. There is no ENV-2. [DiscoverEnvironment] finds the one of a key.
+const (
+	Env0    Environment = "ENV-0"   // Brussels, the oldest customers
+	Env1    Environment = "ENV-1"   // North America
+	Env3    Environment = "ENV-3"   // Paris, newer customers
+	Preprod Environment = "PREPROD" // for tests
+)
+
+// URL is the environment's address, or "" if it is not one of the constants.
+func (e Environment) URL() string {
+	switch e {
+	case Env0:
+		return "https://api.actito.com"
+	case Env1:
+		return "https://api1.actito.com"
+	case Env3:
+		return "https://api3.actito.com"
+	case Preprod:
+		return "https://api-pre1.actito.com"
+	}
+	return ""
+}

@@ -15,32 +15,6 @@ import (
 	"github.com/actito-go/actito/internal/transport"
 )
 
-// Environment is one of Actito's installations. The account menu of the UI names a licence's.
-type Environment string
-
-// The environments. There is no ENV-2. [DiscoverEnvironment] finds the one of a key.
-const (
-	Env0    Environment = "ENV-0"   // Brussels, the oldest customers
-	Env1    Environment = "ENV-1"   // North America
-	Env3    Environment = "ENV-3"   // Paris, newer customers
-	Preprod Environment = "PREPROD" // for tests
-)
-
-// URL is the environment's address, or "" if it is not one of the constants.
-func (e Environment) URL() string {
-	switch e {
-	case Env0:
-		return "https://api.actito.com"
-	case Env1:
-		return "https://api1.actito.com"
-	case Env3:
-		return "https://api3.actito.com"
-	case Preprod:
-		return "https://api-pre1.actito.com"
-	}
-	return ""
-}
-
 // RetryPolicy says when failed calls are repeated. Fields at zero have the defaults named beside them.
 //
 // Repeated on connection errors, 429, 502, 503 and 504 are reads, updates, deletes, and upserts whose row carries

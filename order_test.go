@@ -33,6 +33,7 @@ func TestWritesToOneKeyGoInCallOrder(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		assert.Equal(t, []moment{{"0", 0}, {"1", time.Second}, {"2", 2 * time.Second}, {"3", 3 * time.Second}, {"4", 4 * time.Second}}, order.moments)
 		assert.Empty(t, ts.last)
 	})

@@ -15,9 +15,10 @@ import (
 // Quota says how many imports a table takes, and where they are counted.
 //
 // Actito limits the bulk calls per table and day (documented). The library counts them here, before anything is
-// uploaded, one for each table that an import loads, and refuses with a [QuotaError] what would go over. Imports that
-// other programs of the licence start are not seen, unless they share the Store; imports that Actito starts itself, on
-// a schedule or when a file arrives, are not seen either.
+// uploaded, one for each table that an import loads (assumed: the documentation does not say how several tables
+// count), and refuses with a [QuotaError] what would go over. Imports that other programs of the licence start are not
+// seen, unless they share the Store; imports that Actito starts itself, on a schedule or when a file arrives, are not
+// seen either, though they count (assumed).
 type Quota struct {
 	// Store keeps the ledger. nil is one in memory: it forgets with the process and is shared with nobody.
 	Store QuotaStore

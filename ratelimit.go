@@ -193,6 +193,8 @@ func (p *pacer) Acquire(ctx context.Context, work Work) (release func(), err err
 }
 
 // charge counts a call that does not wait, one for a token. It is not taken from what real time keeps.
+//
+// assumed: Actito counts these too; the documentation does not say.
 func (p *pacer) charge() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -129,6 +129,10 @@ func TestAWaitForASlotEnds(t *testing.T) {
 			},
 			7 * time.Second, 3 * time.Second, false, context.Canceled,
 		},
+		"before it begins if the deadline has passed, which is not for being busy": {
+			func(ctx context.Context) (context.Context, func()) { return context.WithTimeout(ctx, 0) },
+			0, 0, false, context.DeadlineExceeded,
+		},
 		"before it begins if the context is over": {
 			func(ctx context.Context) (context.Context, func()) {
 				ctx, cancel := context.WithCancel(ctx)
@@ -165,10 +169,10 @@ func TestAWaitForASlotEnds(t *testing.T) {
 
 func TestACancelledWaiterSwallowsNoWakeUp(t *testing.T) {
 	t.Parallel()
-	t.Run("a released slot goes to the next", func(t *testing.T) {
+	t.Run("a released slot and a start go to the next", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			p, order := mustPacer(t, RateLimit{Concurrent: 1}), newTimeline()
+			p, order := mustPacer(t, RateLimit{CallsPerMinute: 2, Concurrent: 1}), newTimeline()
 			release := mustStart(t, p, Work{})
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() {
@@ -184,8 +188,23 @@ func TestACancelledWaiterSwallowsNoWakeUp(t *testing.T) {
 			synctest.Wait()
 			cancel() // and the slot comes free before the waiter has seen it
 			release()
+			time.Sleep(time.Hour)
 			synctest.Wait()
-			assert.Equal(t, []string{"next"}, order.names())
+			assert.Equal(t, []moment{{"next", 0}}, order.moments)
+		})
+	})
+	t.Run("a slot that it was given just before is passed on", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			p := mustPacer(t, RateLimit{Concurrent: 1})
+			ctx, cancel := context.WithCancel(t.Context())
+			w := &waiter{pacer: p, ctx: ctx}
+			p.enqueue(w)
+			p.dispatch(p.now())
+			cancel() // which the waiter sees first
+			_, err := p.giveUp(w, 0)
+			require.ErrorIs(t, err, context.Canceled)
+			mustStart(t, p, Work{})
 		})
 	})
 	t.Run("a minute that ends is not used up", func(t *testing.T) {
