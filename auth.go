@@ -25,8 +25,6 @@ const (
 	fetchTimeout = 30 * time.Second
 	// A refused key is not tried again sooner. Actito may block whoever insists, and no other key is known.
 	refusedPause = 30 * time.Second
-	// After any other failure, so that many callers do not storm a token endpoint that is down.
-	failedPause = time.Second
 )
 
 // TokenSource obtains access tokens, in place of the API key given to [New]. The client keeps a token for 80 % of
@@ -223,7 +221,7 @@ func (t *tokenCache) settle(f *fetch, asked time.Time) {
 		t.refreshAt = asked.Add(f.token.Expiry.Sub(asked) / 10 * 8)
 		return
 	}
-	pause, refused := failedPause, false
+	pause, refused := transport.TokenPause, false
 	var fault *transport.Fault
 	if errors.As(f.err, &fault) {
 		refused = fault.Status == http.StatusUnauthorized || fault.Status == http.StatusForbidden

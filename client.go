@@ -269,7 +269,7 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 		call.Header = c.headers.read.Clone()
 		call.Header.Set("Content-Type", r.file.contentType)
 		call.Header.Set("Expect", "100-continue") // an early refusal is read instead of lost in a reset connection
-		call.Open, call.Length = r.file.open, r.file.length
+		call.Open, call.Length, call.Start = r.file.open, r.file.length, true
 	case r.answer == transport.Stream:
 		call.Header = c.headers.file
 	case r.body != nil:

@@ -126,6 +126,9 @@ func (t *tries) again(ctx context.Context, f *Fault) bool {
 		ceiling = t.policy.MinWait << (n - 1)
 	}
 	t.wait = max(f.RetryAfter, rand.N(ceiling)) //nolint:gosec // jitter
+	if f.Call != t.call {
+		t.wait = max(t.wait, TokenPause) // a sooner attempt would meet the same failure
+	}
 	next := time.Now().Add(t.wait)
 	if t.call.Start && next.Sub(t.began) > t.policy.StartWithin {
 		return false
