@@ -47,6 +47,9 @@ type core struct {
 	profilesV5 bool
 }
 
+// Format stands for [Client] too. It keeps a print of a client from reading what is in use, keys of writes included.
+func (c *core) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "actito.Client("+c.base+")") }
+
 // headers are built once and shared by all calls: the chain copies before it writes.
 type headers struct {
 	read, write, file http.Header
@@ -235,9 +238,7 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 	if r.turn == nil && r.order != "" {
 		r.turn = c.turns.join(r.order)
 	}
-	if r.turn != nil {
-		defer r.turn.leave()
-	}
+	defer r.turn.leave()
 	template := r.path
 	if c.unprefixed {
 		template = unprefixed(template)

@@ -178,6 +178,7 @@ func (t *CustomTable[T]) UpsertEach(ctx context.Context, records iter.Seq2[T, er
 	return upsertEach(ctx, records, func(record *T) upsertFunc {
 		turn := t.join(record)
 		return func(ctx context.Context) (string, error) {
+			defer turn.leave() // also where the row is refused before it is sent
 			return t.upsert(ctx, record, turn, append([]CallOption{Background()}, opts...))
 		}
 	})

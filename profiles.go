@@ -301,6 +301,7 @@ func (t *ProfileTable[T]) UpsertEach(ctx context.Context, rows iter.Seq2[T, erro
 	return upsertEach(ctx, rows, func(row *T) upsertFunc {
 		turn := t.join(row)
 		return func(ctx context.Context) (string, error) {
+			defer turn.leave() // also where the row is refused before it is sent
 			return t.write(ctx, "upsert profile", row, true, turn, append([]CallOption{Background()}, opts...))
 		}
 	})
