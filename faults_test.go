@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -219,6 +220,7 @@ func TestFaults(t *testing.T) {
 		"302 to another host":  {faults: faults{redirect(302, "https://evil.test/"+secretEmail)}, atOnce: true, want: [5]string{"302 1/0", "302 1/0", "302 1/0", "302? 1/0", "302? 1/0 held"}},
 		"307 to another host":  {faults: faults{redirect(307, "https://evil.test/"+secretEmail)}, atOnce: true, want: [5]string{"307 1/0", "307 1/0", "307 1/0", "307? 1/0", "307? 1/0 held"}},
 		"308 to another host":  {faults: faults{redirect(308, "https://evil.test/"+secretEmail)}, atOnce: true, want: [5]string{"308 1/0", "308 1/0", "308 1/0", "308? 1/0", "308? 1/0 held"}},
+		"302 to nonsense":      {faults: faults{times(100, redirect(302, "/%zz/"+url.PathEscape(secretKey)+"/"+secretEmail))}, want: [5]string{"none~ 4/0", "none~ 4/0", "none~ 4/0", "none? 1/0", "none? 1/0 held"}},
 		"302 without a target": {faults: faults{status(302)}, atOnce: true, want: [5]string{"302 1/0", "302 1/0", "302 1/0", "302? 1/0", "302? 1/0 held"}},
 		"304":                  {faults: faults{status(304)}, atOnce: true, want: [5]string{"304 1/0", "304 1/0", "304 1/0", "304? 1/0", "304? 1/0 held"}},
 

@@ -171,6 +171,11 @@ func TestWaitsAreDrawnWithinTheirBounds(t *testing.T) {
 			step: reset, policy: func(p *Policy) { p.Tries, p.MinWait, p.MaxWait = 2, time.Hour, time.Second },
 			low: []time.Duration{0}, high: []time.Duration{time.Second},
 		},
+		"and not below the pause between requests for a token": {
+			step: &Fault{Call: &Call{}, Status: 503, Undone: true}, policy: func(p *Policy) {},
+			low:  []time.Duration{time.Second, time.Second, time.Second},
+			high: []time.Duration{time.Second, time.Second, 2 * time.Second},
+		},
 		"and not below what the server asks": {
 			step: &Fault{Status: 429, Undone: true, RetryAfter: 7 * time.Second}, policy: func(p *Policy) { p.Tries = 3 },
 			low:  []time.Duration{7 * time.Second, 7 * time.Second},
@@ -215,7 +220,7 @@ func TestAnyPolicyCanBeWaitedBy(t *testing.T) {
 				r := &retry{policy: testPolicy(), budget: &budget{left: math.Inf(1)}, tokens: &tokens{}}
 				policy(&r.policy)
 				tries := &tries{retry: r, call: &Call{Repeatable: true}, began: time.Now()}
-				for tries.made = 1; tries.again(t.Context(), reset); tries.made++ {
+				for tries.made = 1; tries.again(t.Context(), &Fault{Call: tries.call, Broken: true}); tries.made++ {
 					require.GreaterOrEqual(t, tries.wait, time.Duration(0))
 					require.LessOrEqual(t, tries.wait, r.policy.MaxWait)
 				}
