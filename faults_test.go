@@ -255,3 +255,53 @@ func TestFaults(t *testing.T) {
 		}
 	}
 }
+
+func TestAPageIsNoAnswerToAWriteButADelete(t *testing.T) {
+	t.Parallel()
+	key := actito.By("customerID", secretKey)
+	page := actitotest.Status(200).WithBody("text/html", "<html>")
+	for name, tt := range map[string]struct {
+		op   actitotest.Operation
+		call func(context.Context, *faultyShop) error
+		ok   bool
+	}{
+		"update": {actitotest.OpProfileUpdate, func(ctx context.Context, s *faultyShop) error {
+			return s.customers.Update(ctx, key, customer{FirstName: "New"})
+		}, false},
+		"subscribe": {actitotest.OpSubscribe, func(ctx context.Context, s *faultyShop) error {
+			return s.customers.Subscribe(ctx, key, "Newsletter")
+		}, false},
+		"segment": {actitotest.OpSegment, func(ctx context.Context, s *faultyShop) error {
+			return s.customers.Segment(ctx, key, actito.Segmentation{Name: "Activity", Category: "Active"})
+		}, false},
+		"unsubscribe": {actitotest.OpUnsubscribe, func(ctx context.Context, s *faultyShop) error {
+			return s.customers.Unsubscribe(ctx, key, "Newsletter")
+		}, true},
+		"unsegment": {actitotest.OpUnsegment, func(ctx context.Context, s *faultyShop) error {
+			return s.customers.Unsegment(ctx, key, "Activity")
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newFaultyShop(t)
+				s.Fail(tt.op, page)
+				err := tt.call(t.Context(), s)
+				assert.Equal(t, tt.ok, err == nil, "%v", err)
+				require.NoError(t, tt.call(t.Context(), s))
+			})
+		})
+	}
+}
+
+func TestKeysPrintWithoutTheirValues(t *testing.T) {
+	t.Parallel()
+	for _, key := range []actito.Key{actito.By("emailAddress", secretEmail), actito.ByID(secretKey)} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			text := fmt.Sprintf(verb, key) + fmt.Sprintf(verb, []actito.Key{key})
+			assert.NotContains(t, text, secretEmail)
+			assert.NotContains(t, text, secretKey)
+			assert.Contains(t, text, "REDACTED")
+		}
+	}
+}

@@ -25,6 +25,9 @@ func (k Key) String() string {
 	return k.attribute + "=" + redacted
 }
 
+// GoString hides the value from %#v.
+func (k Key) GoString() string { return k.String() }
+
 // segment is the key as a path segment; "" if it has no value.
 func (k Key) segment() (string, error) {
 	switch {
