@@ -58,7 +58,7 @@ func DataFile(path string, opts ...DataOption) Data {
 		if !before.Mode().IsRegular() {
 			return sink.fail(0, "not-a-file", "this is a directory or device, not a file; DataReader takes pipes and devices")
 		}
-		f, err := os.Open(path)
+		f, err := os.Open(path) //nolint:gosec // the caller's file
 		if err != nil {
 			return fmt.Errorf("actito: %s: %w", sink.file, err)
 		}
@@ -267,9 +267,9 @@ func (s *Staged) Close() error {
 }
 
 // part is the file as a part of a form.
-func (f *StagedFile) part(field string) multipart.Part {
+func (f *StagedFile) part() multipart.Part {
 	return multipart.Part{
-		Field:       field,
+		Field:       partFile,
 		File:        f.Name + ".zip",
 		ContentType: "application/zip",
 		Size:        f.Size,

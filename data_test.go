@@ -25,7 +25,7 @@ const people = "id,name\n1,Ann\n2,Bob\n"
 
 // sent is the i-th staged file as a request carries it.
 func sent(t require.TestingT, s *Staged, i int) []byte {
-	r, err := s.files[i].part("inputFile").Open()
+	r, err := s.files[i].part().Open()
 	require.NoError(t, err)
 	b, err := io.ReadAll(r)
 	require.NoError(t, err)
@@ -184,7 +184,7 @@ func TestLinesLongerThanAnyBufferPass(t *testing.T) {
 			want := strings.Repeat("x", shift) + long
 			s, err := Stage(t.Context(), lines("rows.csv", func(write func(string) error) error { return write(want) }))
 			require.NoError(t, err)
-			require.True(t, want == unzip(t, s, 0))
+			require.Equal(t, want, unzip(t, s, 0))
 			require.NoError(t, s.Close())
 		}
 	}
@@ -424,7 +424,7 @@ func TestNamesStayAsTheyAre(t *testing.T) {
 		s, err := Stage(t.Context(), DataBytes(name, []byte(people)))
 		require.NoError(t, err)
 		require.Equal(t, people, unzip(t, s, 0))
-		require.Equal(t, name+".zip", s.files[0].part("inputFile").File)
+		require.Equal(t, name+".zip", s.files[0].part().File)
 		require.NoError(t, s.Close())
 	}
 }

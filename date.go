@@ -64,12 +64,20 @@ func (d Date) AppendText(b []byte) ([]byte, error) {
 	if d.IsZero() {
 		return b, nil
 	}
-	t := time.Date(d.year, d.month, d.day, 0, 0, 0, 0, time.UTC)
-	if d.year < 1 || d.year > 9999 || t.Month() != d.month || t.Day() != d.day {
+	if y, m, day := d.Time(time.UTC).Date(); y != d.year || m != d.month || day != d.day || y < 1 || y > 9999 {
 		return b, &ValidationError{Rule: "impossible-date", Detail: "the day does not exist, or its year is outside 1 to 9999"}
 	}
-	return t.AppendFormat(b, time.DateOnly), nil
+	return appendDate(b, d.year, d.month, d.day), nil
 }
+
+// appendDate appends what time.DateOnly formats, without interpreting a layout for every cell of a file.
+func appendDate(b []byte, year int, month time.Month, day int) []byte {
+	b = appendTwo(appendTwo(b, year/100), year%100)
+	b = appendTwo(append(b, '-'), int(month))
+	return appendTwo(append(b, '-'), day)
+}
+
+func appendTwo(b []byte, n int) []byte { return append(b, '0'+byte(n/10), '0'+byte(n%10)) } //nolint:gosec // months, days, hours, minutes, seconds
 
 // MarshalText is AppendText for encoding/json and others.
 func (d Date) MarshalText() ([]byte, error) { return d.AppendText(nil) }
@@ -140,15 +148,20 @@ func (d *DateTime) UnmarshalText(b []byte) error {
 }
 
 // appendIn appends Actito's text form in loc, and nothing if d is unset.
+// assumed: JSON bodies have the text form that is documented for files.
 func (d DateTime) appendIn(dst []byte, loc *time.Location) ([]byte, error) {
 	if d.IsZero() {
 		return dst, nil
 	}
 	t := d.Time().In(loc)
-	if y := t.Year(); y < 1 || y > 9999 {
+	year, month, day := t.Date()
+	if year < 1 || year > 9999 {
 		return dst, &ValidationError{Rule: "impossible-date", Detail: "the year is outside 1 to 9999"}
 	}
-	return t.AppendFormat(dst, time.DateTime), nil
+	hour, minute, second := t.Clock()
+	dst = appendTwo(append(appendDate(dst, year, month, day), ' '), hour)
+	dst = appendTwo(append(dst, ':'), minute)
+	return appendTwo(append(dst, ':'), second), nil
 }
 
 // parseDateTime reads Actito's text form in loc, or RFC 3339.

@@ -242,7 +242,7 @@ func (im *importRun) form(files []StagedFile) (*multipart.Form, error) {
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(definition)), nil }})
 	}
 	for i := range files {
-		parts = append(parts, files[i].part(partFile))
+		parts = append(parts, files[i].part())
 	}
 	return multipart.New(parts...)
 }

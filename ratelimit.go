@@ -130,7 +130,7 @@ type pacer struct {
 type waiter struct {
 	Work
 	pacer    *pacer
-	ctx      context.Context
+	ctx      context.Context //nolint:containedctx // the attempt's own; it lives as long as its wait
 	inFlight bool
 	ready    chan struct{} // closed when it starts; nil if it started at once
 }

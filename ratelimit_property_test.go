@@ -206,7 +206,7 @@ func checkEnd(t *rapid.T, a *attempt) {
 		if waited != max(a.MaxWait, a.deadline) || errors.Is(a.err, context.DeadlineExceeded) != (a.deadline > 0) {
 			t.Fatalf("%s fails after %s: %v", a.Op, waited, a.err)
 		}
-	case a.err != context.Canceled || waited != a.cancels:
+	case !errors.Is(a.err, context.Canceled) || waited != a.cancels:
 		t.Fatalf("%s fails after %s: %v", a.Op, waited, a.err)
 	}
 }

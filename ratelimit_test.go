@@ -225,7 +225,7 @@ func TestUrgentTransfersDoNotHoldUpRealTime(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		go p.Acquire(ctx, Work{Class: RealTime, Transfer: true})
+		go func() { _, _ = p.Acquire(ctx, Work{Class: RealTime, Transfer: true}) }()
 		synctest.Wait()
 		mustStart(t, p, Work{})
 		mustStart(t, p, Work{})
@@ -358,7 +358,7 @@ func TestNothingIsLeftBehindWhenNobodyWaits(t *testing.T) {
 		p := mustPacer(t, RateLimit{CallsPerMinute: 1})
 		mustStart(t, p, Work{})()
 		ctx, cancel := context.WithCancel(t.Context())
-		go p.Acquire(ctx, Work{})
+		go func() { _, _ = p.Acquire(ctx, Work{}) }()
 		synctest.Wait()
 		assert.NotNil(t, p.timer)
 		cancel()

@@ -66,7 +66,7 @@ func TestAWaitThatCannotBeInTimeFailsAtOnce(t *testing.T) {
 				require.ErrorAs(t, err, &got)
 				assert.Equal(t, tt.wantBusy.Wait, got.Wait)
 				assert.Equal(t, tt.work.Class, got.Class)
-				assert.NoError(t, got.Err, "the context is not over yet")
+				require.NoError(t, got.Err, "the context is not over yet")
 				assert.Zero(t, time.Since(asked))
 			})
 		})
@@ -84,7 +84,7 @@ func TestTheForecastKnowsBothLogs(t *testing.T) {
 		}
 		var waiting sync.WaitGroup
 		for range 130 {
-			waiting.Go(func() { p.Acquire(t.Context(), Work{Class: BackgroundWork}) })
+			waiting.Go(func() { _, _ = p.Acquire(t.Context(), Work{Class: BackgroundWork}) })
 		}
 		synctest.Wait()
 		_, err := p.Acquire(t.Context(), Work{Class: BackgroundWork, MaxWait: 2*time.Minute - 1})
@@ -158,7 +158,7 @@ func TestAWaitForASlotEnds(t *testing.T) {
 					assert.Equal(t, &BusyError{"get record", Polling, tt.wantWait, tt.wantErr}, busy)
 				}
 				if tt.wantErr != nil {
-					assert.ErrorIs(t, err, tt.wantErr)
+					require.ErrorIs(t, err, tt.wantErr)
 				}
 				release()
 				mustStart(t, p, Work{})

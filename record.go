@@ -19,37 +19,43 @@ const (
 	CustomTableType  TableType = "CUSTOM_TABLE"
 )
 
-// What a profile holds besides attributes has these prefixes in tags, map keys and CSV headers.
-const (
-	subscriptionPrefix = "subscriptions#"
-	segmentationPrefix = "segmentations#"
-)
-
-type section uint8
+// A section is what a member of a row is, by the prefix of its name in tags, map keys and CSV headers.
+type section string
 
 const (
-	attributeSection section = iota
-	subscriptionSection
-	segmentationSection
+	attributeSection    section = ""
+	subscriptionSection section = "subscriptions#"
+	segmentationSection section = "segmentations#"
 )
 
-// A codec turns rows of type T into JSON bodies and CSV lines, and back. Every road into a table uses it. It never
-// changes once it is made, so it is safe for concurrent use.
+// A codec turns rows of type T into JSON bodies and CSV lines, and back. Every road into a table uses it, so that names,
+// nulls and the text of values are decided once. It never changes once it is made, so it is safe for concurrent use.
 //
-// T is a struct whose tagged fields travel while all others stay at home, or map[string]any, where nil is null and a
-// missing key is unset.
+// T is a struct whose exported fields carry tags; a field without one stays at home:
+//
+//		`actito:"name[,key][,omitzero][,readonly]"`
+//
+//	  - Plain numbers and booleans are always sent, unless they are zero and have omitzero.
+//	  - Anything else that is plain is unset, and so not sent, while its text is empty: strings, Date, DateTime and types
+//	    with MarshalText. So are empty slices.
+//	  - An Opt is unset, null or a value. A pointer is unset or a value: it cannot clear.
+//	  - readonly fields are read, never sent.
+//	  - Fields of embedded structs count as the row's own.
+//
+// T can also be map[string]any. Its keys are the names, nil is null, and a missing key is unset; values follow the rules
+// above. What is read holds numbers as json.Number, lists as []any, and true or false for subscriptions.
 type codec[T any] struct {
 	schema
-	loc   *time.Location // zone of the text form of DateTime
-	isMap bool
+	loc *time.Location // zone of the text form of DateTime
 }
 
 // A schema is what the tags of a struct say. For maps it holds no fields.
 type schema struct {
-	table   TableType
-	fields  []field        // in the order of the struct
-	byName  map[string]int // indices of fields
-	keyName string         // the key attribute, or ""
+	table    TableType
+	isMap    bool
+	fields   []*field // in the order of the struct
+	byName   map[string]*field
+	keyField *field // or nil
 }
 
 // A field is one member of a row.
@@ -72,7 +78,7 @@ type member struct {
 
 // newCodec reads the tags of T. Its errors name the field and what to do about it.
 func newCodec[T any](table TableType, loc *time.Location) (*codec[T], error) {
-	c := &codec[T]{schema: schema{table: table, byName: map[string]int{}}, loc: loc}
+	c := &codec[T]{schema: schema{table: table, byName: map[string]*field{}}, loc: loc}
 	t := reflect.TypeFor[T]()
 	switch {
 	case t == reflect.TypeFor[map[string]any]():
@@ -119,47 +125,50 @@ func (s *schema) addStruct(t reflect.Type, parent []int, path string) error {
 }
 
 func (s *schema) addField(t reflect.Type, tag string, index []int, goName string) error {
-	options := strings.Split(tag, ",")
-	f := field{goName: goName, index: index}
-	if err := f.setName(options[0], s.table); err != nil {
+	name, options, _ := strings.Cut(tag, ",")
+	f := &field{goName: goName, index: index}
+	if err := f.setName(name, s.table); err != nil {
 		return err
 	}
 	isKey := false
-	for _, option := range options[1:] {
-		switch option {
-		case "key":
+	for option := range strings.SplitSeq(options, ",") {
+		switch {
+		case option == "key":
 			isKey = true
-		case "omitzero":
+		case option == "omitzero":
 			f.omitZero = true
-		case "readonly":
+		case option == "readonly":
 			f.readOnly = true
-		default:
+		case options != "":
 			return fmt.Errorf("unknown tag option %q: use key, omitzero or readonly", option)
 		}
 	}
-	if other, taken := s.byName[f.name]; taken {
-		return fmt.Errorf("the name %q is taken by %s", f.name, s.fields[other].goName)
+	if other, taken := s.byName[name]; taken {
+		return fmt.Errorf("the name %q is taken by %s", name, other.goName)
 	}
-	if !f.readOnly && s.fromServer(f.name) {
-		return fmt.Errorf("%s is the server's own: add the tag option readonly", f.name)
+	if !f.readOnly && s.fromServer(name) {
+		return fmt.Errorf("%s is the server's own: add the tag option readonly", name)
 	}
 	var err error
 	if f.shape, err = shapeOf(t); err != nil {
 		return err
 	}
+	if f.kind == anyKind {
+		return errors.New("a list of interfaces: use the type of its values")
+	}
 	if f.section != attributeSection && (f.wrap != wrapOpt || f.list || f.kind != boolKind) {
 		return errors.New("consent is never a plain value: use actito.Opt[bool], whose zero value is not sent")
 	}
 	if isKey {
-		if s.keyName != "" {
-			return fmt.Errorf("a second key: %s is the key already", s.fields[s.byName[s.keyName]].goName)
+		if s.keyField != nil {
+			return fmt.Errorf("a second key: %s is the key already", s.keyField.goName)
 		}
 		if err := f.checkKey(); err != nil {
 			return err
 		}
-		s.keyName = f.name
+		s.keyField = f
 	}
-	s.byName[f.name] = len(s.fields)
+	s.byName[name] = f
 	s.fields = append(s.fields, f)
 	return nil
 }
@@ -169,23 +178,18 @@ func (s *schema) fromServer(name string) bool {
 	return s.table == ProfileTableType && (name == "profileId" || name == "creationMoment" || name == "updateMoment")
 }
 
-// setName takes the name of a tag or map key apart.
+// setName takes a name with its prefix.
 func (f *field) setName(name string, table TableType) error {
-	f.name = name
-	bare := name
-	if prefix, rest, found := strings.Cut(name, "#"); found {
-		bare = rest
-		switch {
-		case prefix+"#" == subscriptionPrefix:
-			f.section = subscriptionSection
-		case prefix+"#" == segmentationPrefix:
-			f.section = segmentationSection
-		default:
-			return fmt.Errorf("unknown prefix in %q: use %s or %s", name, subscriptionPrefix, segmentationPrefix)
-		}
+	bare := name[strings.IndexByte(name, '#')+1:]
+	f.name, f.section = name, section(name[:len(name)-len(bare)])
+	switch f.section {
+	case attributeSection:
+	case subscriptionSection, segmentationSection:
 		if table == CustomTableType {
 			return fmt.Errorf("%q: only profile tables have subscriptions and segmentations", name)
 		}
+	default:
+		return fmt.Errorf("unknown prefix in %q: use %s or %s", name, subscriptionSection, segmentationSection)
 	}
 	if bare == "" {
 		return errors.New("the name is empty: give the attribute's name, or \"-\" to skip the field")
@@ -221,73 +225,87 @@ func (f *field) refuse(err error) error {
 // keyedBy returns a codec whose key is the given attribute. It is how maps, and structs without the tag option key, get
 // one.
 func (c *codec[T]) keyedBy(attribute string) (*codec[T], error) {
-	keyed := *c
-	keyed.keyName = attribute
-	if c.keyName != "" && c.keyName != attribute {
-		return nil, fmt.Errorf("actito: the key is %s by its tag, and cannot be %s", c.keyName, attribute)
+	if c.keyField != nil && c.keyField.name != attribute {
+		return nil, fmt.Errorf("actito: the key is %s by the tag of %s, and cannot be %s", c.keyField.name, c.keyField.goName, attribute)
 	}
-	if c.isMap {
-		if err := (&field{}).setName(attribute, c.table); err != nil {
+	f := c.byName[attribute]
+	switch {
+	case c.isMap:
+		f = new(field)
+		if err := f.setName(attribute, c.table); err != nil {
 			return nil, fmt.Errorf("actito: key: %w", err)
 		}
-		return &keyed, nil
+	case f == nil:
+		return nil, fmt.Errorf("actito: key: no field of %s has the name %q in its actito tag", reflect.TypeFor[T](), attribute)
 	}
-	i, found := c.byName[attribute]
-	if !found {
-		return nil, fmt.Errorf("actito: key: no field of %s has the name %s in its actito tag", reflect.TypeFor[T](), attribute)
+	if err := f.checkKey(); err != nil {
+		return nil, fmt.Errorf("actito: key %q: %w", attribute, err)
 	}
-	if err := c.fields[i].checkKey(); err != nil {
-		return nil, fmt.Errorf("actito: key: %s: %w", c.fields[i].goName, err)
-	}
+	keyed := *c
+	keyed.keyField = f
 	return &keyed, nil
 }
 
 // key returns the name of the key attribute and its text in a row. ok is false if T has no key. A row whose key is empty
 // is an error.
 func (c *codec[T]) key(row *T) (name, text string, ok bool, err error) {
-	if c.keyName == "" {
+	if c.keyField == nil {
 		return "", "", false, nil
 	}
 	m, err := c.keyMember(row)
 	if err != nil {
 		return "", "", false, err
 	}
-	b, err := m.appendText(nil, m.v, c.json())
+	b, err := m.appendText(nil, m.v, notation{loc: c.loc})
+	if err == nil {
+		err = checkText(b)
+	}
 	if err != nil {
 		return "", "", false, m.refuse(err)
 	}
 	if len(b) == 0 {
-		return "", "", false, emptyKey(c.keyName)
+		return "", "", false, m.emptyKey()
 	}
-	return c.keyName, string(b), true, nil
+	return m.name, string(b), true, nil
 }
 
-// keyMember returns the key of a row, whose text may still be empty.
+// keyMember returns the key of a row. Its text may still turn out to be empty.
 func (c *codec[T]) keyMember(row *T) (member, error) {
-	if !c.isMap {
-		f := &c.fields[c.byName[c.keyName]]
-		m := member{f, reflect.ValueOf(row).Elem().FieldByIndex(f.index)}
-		if f.isUnset(m.v) {
-			return member{}, emptyKey(c.keyName)
-		}
-		return m, nil
+	m, found, err := c.member(reflect.ValueOf(row).Elem(), c.keyField)
+	switch {
+	case err != nil:
+		return m, err
+	case !found || !m.v.IsValid():
+		return m, c.keyField.emptyKey()
 	}
-	value := any(*row).(map[string]any)[c.keyName]
-	if value == nil {
-		return member{}, emptyKey(c.keyName)
+	if err := m.checkKey(); err != nil { // of a map, whose values bring their types
+		return m, &ValidationError{Column: m.name, Rule: "type", Detail: err.Error()}
 	}
-	m, err := c.mapMember(c.keyName, value)
-	if err != nil {
-		return member{}, err
-	}
-	if err := m.checkKey(); err != nil {
-		return member{}, &ValidationError{Column: c.keyName, Rule: "type", Detail: err.Error()}
+	if m.isUnset(m.v) {
+		return m, m.emptyKey()
 	}
 	return m, nil
 }
 
-func emptyKey(name string) error {
-	return &ValidationError{Column: name, Rule: "empty-key", Detail: "the row's key is empty"}
+func (f *field) emptyKey() error {
+	return &ValidationError{Column: f.name, Rule: "empty-key", Detail: "the row's key is empty"}
+}
+
+// member returns a field with its value in a row. found is false if the row is a map that lacks it.
+func (s *schema) member(row reflect.Value, f *field) (m member, found bool, err error) {
+	if !s.isMap {
+		v := row.Field(f.index[0])
+		if len(f.index) > 1 { // of an embedded struct
+			v = v.FieldByIndex(f.index[1:])
+		}
+		return member{f, v}, true, nil
+	}
+	value, found := row.Interface().(map[string]any)[f.name]
+	if !found {
+		return member{}, false, nil
+	}
+	m, err = s.mapMember(f.name, value)
+	return m, true, err
 }
 
 // members returns what a row may send: fields in the order of the struct, keys of a map in alphabetical order.
@@ -295,8 +313,8 @@ func (c *codec[T]) members(row *T) ([]member, error) {
 	if !c.isMap {
 		v := reflect.ValueOf(row).Elem()
 		members := make([]member, 0, len(c.fields))
-		for i := range c.fields {
-			if f := &c.fields[i]; !f.readOnly {
+		for _, f := range c.fields {
+			if !f.readOnly {
 				members = append(members, member{f, v.FieldByIndex(f.index)})
 			}
 		}

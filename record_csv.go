@@ -7,19 +7,22 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/actito-go/actito/internal/csvrow"
 )
 
-// listSeparator stands between the values of a multi-valued attribute in a CSV cell.
+// listSeparator stands between the values of a multi-valued attribute in a CSV cell, as in the vendor's exports.
 const listSeparator = ","
+
+// wordCharacters are all that numbers, booleans and date-times are written with. They need no quotes unless one of these
+// is the separator.
+const wordCharacters = "0123456789+-.: TRUEFALS"
 
 // columns are the columns of a CSV file made of rows of type T.
 type columns[T any] struct {
-	codec *codec[T]
-	names []string
-	// fields of a struct, one per column; nil for maps, whose values bring their own.
-	fields []*field
+	codec  *codec[T]
+	fields []*field // for maps, nothing but the names: their values bring the rest
 }
 
 // blanks tell what the empty cells of a line stand for, which the line itself cannot: each is the name of the first
@@ -29,121 +32,97 @@ type blanks struct {
 }
 
 // columns chooses the columns of a file. For structs these are all fields that are sent, or the named ones in the given
-// order; maps need names, since no row can tell the columns of the next. Subscriptions and segmentations are columns
+// order; maps need names, since no row can tell what the next one holds. Subscriptions and segmentations are columns
 // only if asked for: people unsubscribe inside Actito, and a file must not subscribe them again.
 func (c *codec[T]) columns(names []string, consents bool) (*columns[T], error) {
-	if len(names) == 0 && c.isMap {
-		return nil, fmt.Errorf("actito: rows of type %s have no order: name the columns", reflect.TypeFor[T]())
-	}
 	cols := &columns[T]{codec: c}
-	if len(names) == 0 {
-		for i := range c.fields {
-			if f := &c.fields[i]; !f.readOnly && (consents || f.section == attributeSection) {
-				cols.names = append(cols.names, f.name)
+	switch {
+	case len(names) > 0:
+		for _, name := range names {
+			f, err := c.column(name, consents)
+			if err == nil && slices.ContainsFunc(cols.fields, func(f *field) bool { return f.name == name }) {
+				err = errors.New("named twice")
+			}
+			if err != nil {
+				return nil, fmt.Errorf("actito: column %q: %w", name, err)
+			}
+			cols.fields = append(cols.fields, f)
+		}
+	case c.isMap:
+		return nil, fmt.Errorf("actito: a row of type %s cannot tell the columns of the next: name them", reflect.TypeFor[T]())
+	default:
+		for _, f := range c.fields {
+			if !f.readOnly && (consents || f.section == attributeSection) {
 				cols.fields = append(cols.fields, f)
 			}
 		}
-		if len(cols.names) == 0 {
-			return nil, fmt.Errorf("actito: %s has no field that a file may hold", reflect.TypeFor[T]())
-		}
-		return cols, nil
 	}
-	for _, name := range names {
-		f, err := c.column(name)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("actito: column %q: %w", name, err)
-		case slices.Contains(cols.names, name):
-			return nil, fmt.Errorf("actito: column %q is named twice", name)
-		case !consents && f.section != attributeSection:
-			return nil, fmt.Errorf("actito: column %q: subscriptions and segmentations need WithSubscriptions", name)
-		}
-		cols.names = append(cols.names, name)
-		if !c.isMap {
-			cols.fields = append(cols.fields, f)
-		}
+	if len(cols.fields) == 0 {
+		return nil, fmt.Errorf("actito: %s has no field that a file may hold", reflect.TypeFor[T]())
 	}
 	return cols, nil
 }
 
 // column returns the field of a column that was named.
-func (c *codec[T]) column(name string) (*field, error) {
-	if c.fromServer(name) {
-		return nil, errors.New("it is the server's own and cannot be sent")
-	}
+func (c *codec[T]) column(name string, consents bool) (*field, error) {
+	f := c.byName[name]
 	if c.isMap {
-		f := new(field)
-		return f, f.setName(name, c.table)
+		f = new(field)
+		if err := f.setName(name, c.table); err != nil {
+			return nil, err
+		}
 	}
-	i, found := c.byName[name]
 	switch {
-	case !found:
+	case c.fromServer(name):
+		return nil, errors.New("it is the server's own and cannot be sent")
+	case f == nil:
 		return nil, fmt.Errorf("no field of %s has this name in its actito tag", reflect.TypeFor[T]())
-	case c.fields[i].readOnly:
-		return nil, fmt.Errorf("%s is readonly", c.fields[i].goName)
+	case f.readOnly:
+		return nil, fmt.Errorf("%s is readonly", f.goName)
+	case !consents && f.section != attributeSection:
+		return nil, errors.New("subscriptions and segmentations need WithSubscriptions")
 	}
-	return &c.fields[i], nil
+	return f, nil
 }
 
 // header returns the names of the columns, which are also the names of their attributes.
-func (cols *columns[T]) header() []string { return cols.names }
+func (cols *columns[T]) header() []string {
+	names := make([]string, len(cols.fields))
+	for i, f := range cols.fields {
+		names[i] = f.name
+	}
+	return names
+}
 
-// appendRow appends the line of a row. sep is an ASCII character.
+// appendRow appends the line of a row. sep is an ASCII character. A row whose key is empty is an error.
 func (cols *columns[T]) appendRow(dst []byte, sep byte, row *T) ([]byte, blanks, error) {
 	var b blanks
-	line := len(dst)
-	n := notation{loc: cols.codec.loc, csv: true}
-	if cols.codec.isMap {
-		return cols.appendMap(dst, sep, any(*row).(map[string]any), n)
-	}
-	v := reflect.ValueOf(row).Elem()
+	line, held := len(dst), 0
+	n := notation{loc: cols.codec.loc, sep: sep}
+	root := reflect.ValueOf(row).Elem()
 	for i, f := range cols.fields {
 		if i > 0 {
 			dst = append(dst, sep)
 		}
-		var state optState
-		var err error
-		if dst, state, err = f.appendCell(dst, sep, v.FieldByIndex(f.index), n); err != nil {
-			return dst[:line], b, err
-		}
-		if state != stateSet {
-			if f.name == cols.codec.keyName {
-				return dst[:line], b, emptyKey(f.name)
-			}
-			b.note(f.name, state)
-		}
-	}
-	return csvrow.End(dst, line), b, nil
-}
-
-func (cols *columns[T]) appendMap(dst []byte, sep byte, values map[string]any, n notation) ([]byte, blanks, error) {
-	var b blanks
-	line, held := len(dst), 0
-	for i, name := range cols.names {
-		if i > 0 {
-			dst = append(dst, sep)
-		}
 		state := stateUnset
-		if value, found := values[name]; found {
+		m, found, err := cols.codec.member(root, f)
+		if err == nil && found {
 			held++
-			m, err := cols.codec.mapMember(name, value)
-			if err != nil {
-				return dst[:line], b, err
-			}
-			if dst, state, err = m.appendCell(dst, sep, m.v, n); err != nil {
-				return dst[:line], b, err
-			}
+			dst, state, err = m.appendCell(dst, m.v, n)
 		}
-		if state != stateSet {
-			if name == cols.codec.keyName {
-				return dst[:line], b, emptyKey(name)
-			}
-			b.note(name, state)
+		if key := cols.codec.keyField; err == nil && state != stateSet && key != nil && key.name == f.name {
+			err = f.emptyKey()
 		}
+		if err != nil {
+			return dst[:line], blanks{}, err
+		}
+		b.note(f.name, state)
 	}
-	if held < len(values) {
-		if err := cols.undeclared(values); err != nil {
-			return dst[:line], b, err
+	if cols.codec.isMap {
+		if values := any(*row).(map[string]any); held < len(values) {
+			if err := cols.undeclared(values); err != nil {
+				return dst[:line], blanks{}, err
+			}
 		}
 	}
 	return csvrow.End(dst, line), b, nil
@@ -152,7 +131,8 @@ func (cols *columns[T]) appendMap(dst []byte, sep byte, values map[string]any, n
 // undeclared finds a value of a map that no column holds: leaving it out would lose it silently.
 func (cols *columns[T]) undeclared(values map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if !slices.Contains(cols.names, name) && !cols.codec.fromServer(name) {
+		declared := slices.ContainsFunc(cols.fields, func(f *field) bool { return f.name == name })
+		if !declared && !cols.codec.fromServer(name) {
 			return &ValidationError{Column: name, Rule: "unknown-column", Detail: "the row has a value that no column was named for"}
 		}
 	}
@@ -170,7 +150,7 @@ func (b *blanks) note(name string, state optState) {
 
 // appendCell appends a field's value as a CSV cell. A value that is set but whose text is empty counts as null: either
 // wants the attribute empty.
-func (f *field) appendCell(dst []byte, sep byte, v reflect.Value, n notation) ([]byte, optState, error) {
+func (f *field) appendCell(dst []byte, v reflect.Value, n notation) ([]byte, optState, error) {
 	v, state := f.content(v)
 	switch {
 	case state == stateNull && f.section != attributeSection:
@@ -190,8 +170,16 @@ func (f *field) appendCell(dst []byte, sep byte, v reflect.Value, n notation) ([
 		return dst, state, f.refuse(err)
 	case len(dst) == start && state == stateSet:
 		return dst, stateNull, nil
+	case f.kind >= dateTimeKind && !f.list && strings.IndexByte(wordCharacters, n.sep) < 0:
+		return dst, state, nil
 	}
-	return csvrow.Quote(dst, start, sep), state, nil
+	dst, plain := csvrow.Quote(dst, start, n.sep)
+	if !plain {
+		if err := checkText(dst[start:]); err != nil {
+			return dst, state, f.refuse(err)
+		}
+	}
+	return dst, state, nil
 }
 
 func (f *field) appendList(dst []byte, v reflect.Value, n notation) ([]byte, error) {

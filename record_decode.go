@@ -2,14 +2,12 @@ package actito
 
 import (
 	"bytes"
-	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -54,8 +52,8 @@ type wireSubscription struct {
 }
 
 func (s *subscriptionValues) UnmarshalJSON(b []byte) error {
-	return unmarshalMembers((*[]namedValue)(s), b, subscriptionPrefix, func(w wireSubscription) namedValue {
-		return namedValue{subscriptionPrefix + w.Name, orTrue(w.Subscribe)}
+	return unmarshalMembers((*[]namedValue)(s), b, string(subscriptionSection), func(w wireSubscription) namedValue {
+		return namedValue{string(subscriptionSection) + w.Name, orTrue(w.Subscribe)}
 	})
 }
 
@@ -71,8 +69,8 @@ type wireSegmentation struct {
 }
 
 func (s *segmentationValues) UnmarshalJSON(b []byte) error {
-	return unmarshalMembers((*[]namedValue)(s), b, segmentationPrefix, func(w wireSegmentation) namedValue {
-		return namedValue{segmentationPrefix + w.Name + w.Segmentation.Name, orTrue(w.Belongs)}
+	return unmarshalMembers((*[]namedValue)(s), b, string(segmentationSection), func(w wireSegmentation) namedValue {
+		return namedValue{string(segmentationSection) + w.Name + w.Segmentation.Name, orTrue(w.Belongs)}
 	})
 }
 
@@ -110,7 +108,7 @@ func unmarshalMembers[W any](to *[]namedValue, b []byte, prefix string, named fu
 // decodeProfile reads a profile in the form of v4 or v5. What T has no field for is ignored.
 func (c *codec[T]) decodeProfile(body []byte) (T, error) {
 	var wire struct {
-		ProfileID     json.RawMessage    `json:"profileId"`
+		ProfileID     json.RawMessage    `json:"profileId"` // assumed: v5 has it beside the attributes
 		Attributes    attributeValues    `json:"attributes"`
 		Subscriptions subscriptionValues `json:"subscriptions"`
 		Segmentations segmentationValues `json:"segmentations"`
@@ -192,11 +190,11 @@ func (c *codec[T]) decodeRow(members []namedValue) (T, error) {
 	}
 	v := reflect.ValueOf(&row).Elem()
 	for _, member := range members {
-		i, found := c.byName[member.Name]
+		f, found := c.byName[member.Name]
 		if !found {
 			continue
 		}
-		if err := c.fields[i].decodeJSON(v.FieldByIndex(c.fields[i].index), member.Value, c.loc); err != nil {
+		if err := f.decodeJSON(v.FieldByIndex(f.index), member.Value, c.loc); err != nil {
 			return none, err
 		}
 	}
@@ -228,7 +226,7 @@ func decodeMapValue(m map[string]any, member namedValue) error {
 }
 
 func isConsent(name string) bool {
-	return strings.HasPrefix(name, subscriptionPrefix) || strings.HasPrefix(name, segmentationPrefix)
+	return strings.HasPrefix(name, string(subscriptionSection)) || strings.HasPrefix(name, string(segmentationSection))
 }
 
 // decodeCells reads a line of a CSV file into row. Columns without a field are ignored; an empty cell is unset.
@@ -251,8 +249,7 @@ func (c *codec[T]) decodeCells(header, cells []string, row *T) error {
 	}
 	v := reflect.ValueOf(row).Elem()
 	for i, name := range header[:min(len(header), len(cells))] {
-		if at, found := c.byName[name]; found {
-			f := &c.fields[at]
+		if f, found := c.byName[name]; found {
 			if err := f.decodeCell(v.FieldByIndex(f.index), cells[i], c.loc); err != nil {
 				return err
 			}
@@ -346,80 +343,4 @@ func (f *field) parse(field reflect.Value, texts []string, loc *time.Location) e
 		field.Set(v.Addr())
 	}
 	return nil
-}
-
-// parseText sets v to the value that text stands for.
-func (s *shape) parseText(v reflect.Value, text string, loc *time.Location) error {
-	switch s.kind {
-	case stringKind:
-		v.SetString(text)
-	case appenderKind, marshalerKind:
-		return v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
-	case dateTimeKind:
-		d, err := parseDateTime(text, loc)
-		if err != nil {
-			return err
-		}
-		v.Set(reflect.ValueOf(d))
-	case numberKind:
-		if _, err := appendDecimal(nil, text); err != nil {
-			return errUnreadable
-		}
-		v.SetString(text)
-	case intKind:
-		x, err := strconv.ParseInt(wholeNumber(text), 10, s.bits)
-		if err != nil {
-			return errUnreadable
-		}
-		v.SetInt(x)
-	case uintKind:
-		x, err := strconv.ParseUint(wholeNumber(text), 10, s.bits)
-		if err != nil {
-			return errUnreadable
-		}
-		v.SetUint(x)
-	case floatKind:
-		if _, err := appendDecimal(nil, text); err != nil {
-			return errUnreadable // ParseFloat also takes NaN, Inf and hexadecimal
-		}
-		x, err := strconv.ParseFloat(text, s.bits)
-		if err != nil {
-			return errUnreadable
-		}
-		v.SetFloat(x)
-	case boolKind:
-		is, known := parseBool(text)
-		if !known {
-			return errUnreadable
-		}
-		v.SetBool(is)
-	}
-	return nil
-}
-
-// wholeNumber rewrites 12.0 and 1.2e1, in which no digit is lost, as 12. Any other text stays as it is.
-func wholeNumber(text string) string {
-	if !strings.ContainsAny(text, ".eE") {
-		return text
-	}
-	plain, err := appendDecimal(nil, text)
-	if err != nil {
-		return text
-	}
-	whole, fraction, _ := strings.Cut(string(plain), ".")
-	if strings.Trim(fraction, "0") != "" {
-		return text
-	}
-	return whole
-}
-
-// parseBool reads what JSON, CSV files and webhooks use for booleans.
-func parseBool(text string) (is, known bool) {
-	switch strings.ToUpper(text) {
-	case "TRUE", "1", "Y":
-		return true, true
-	case "FALSE", "0", "N": // assumed: 0 and N, as opposites of the documented ones
-		return false, true
-	}
-	return false, false
 }

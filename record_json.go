@@ -1,8 +1,13 @@
 package actito
 
-import (
-	"reflect"
-)
+import "reflect"
+
+// dataCollectionFields are the fields of DataCollectionInfo, in its order.
+var dataCollectionFields = [...]*field{
+	{name: "dataCollectionInformation.date", quoted: []byte(`"date"`), shape: shape{kind: dateTimeKind}},
+	{name: "dataCollectionInformation.source", quoted: []byte(`"source"`)},
+	{name: "dataCollectionInformation.way", quoted: []byte(`"way"`)},
+}
 
 // DataCollectionInfo tells where and how the data of a profile was collected. Empty fields are not sent.
 type DataCollectionInfo struct {
@@ -17,32 +22,32 @@ type profileExtra struct {
 	Key            bool // v5: the member "key", which updates by path do not have
 }
 
-func (c *codec[T]) json() notation { return notation{loc: c.loc} }
-
 // appendProfileV4 appends {"attributes":[…],"subscriptions":[…],"segmentations":[…],"dataCollectionInformation":{…}}.
 // All but the first are left out when they would be empty.
 func (c *codec[T]) appendProfileV4(dst []byte, row *T, extra profileExtra) ([]byte, error) {
+	n := notation{loc: c.loc}
 	members, err := c.members(row)
 	if err != nil {
 		return dst, err
 	}
 	dst = append(dst, `{"attributes":[`...)
-	if dst, err = appendMembers(dst, members, attributeSection, c.json(), (*field).appendNameValue); err != nil {
+	if dst, err = appendMembers(dst, members, attributeSection, n, (*field).appendNameValue); err != nil {
 		return dst, err
 	}
 	dst = append(dst, ']')
-	if dst, err = appendSection(dst, `,"subscriptions":[`, ']', members, subscriptionSection, c.json(), (*field).appendSubscription); err != nil {
+	if dst, err = appendSection(dst, `,"subscriptions":[`, ']', members, subscriptionSection, n, (*field).appendSubscription); err != nil {
 		return dst, err
 	}
-	if dst, err = appendSection(dst, `,"segmentations":[`, ']', members, segmentationSection, c.json(), (*field).appendSegmentation); err != nil {
+	if dst, err = appendSection(dst, `,"segmentations":[`, ']', members, segmentationSection, n, (*field).appendSegmentation); err != nil {
 		return dst, err
 	}
-	return appendEnd(dst, extra, c.json())
+	return appendEnd(dst, extra, n)
 }
 
 // appendProfileV5 appends {"key":{…},"attributes":{…},"subscriptions":{…},"segmentations":{…}}. The last two are left
 // out when they would be empty.
 func (c *codec[T]) appendProfileV5(dst []byte, row *T, extra profileExtra) ([]byte, error) {
+	n := notation{loc: c.loc}
 	members, err := c.members(row)
 	if err != nil {
 		return dst, err
@@ -56,29 +61,30 @@ func (c *codec[T]) appendProfileV5(dst []byte, row *T, extra profileExtra) ([]by
 		dst = append(dst, '}', ',')
 	}
 	dst = append(dst, `"attributes":{`...)
-	if dst, err = appendMembers(dst, members, attributeSection, c.json(), (*field).appendPair); err != nil {
+	if dst, err = appendMembers(dst, members, attributeSection, n, (*field).appendPair); err != nil {
 		return dst, err
 	}
 	dst = append(dst, '}')
-	if dst, err = appendSection(dst, `,"subscriptions":{`, '}', members, subscriptionSection, c.json(), (*field).appendPair); err != nil {
+	if dst, err = appendSection(dst, `,"subscriptions":{`, '}', members, subscriptionSection, n, (*field).appendPair); err != nil {
 		return dst, err
 	}
-	// assumed: segmentations are written like subscriptions; the one client that is known to use v5 sends none.
-	if dst, err = appendSection(dst, `,"segmentations":{`, '}', members, segmentationSection, c.json(), (*field).appendPair); err != nil {
+	// assumed: segmentations are written like subscriptions; the one known body of v5 has none.
+	if dst, err = appendSection(dst, `,"segmentations":{`, '}', members, segmentationSection, n, (*field).appendPair); err != nil {
 		return dst, err
 	}
 	// assumed: data collection is written as in v4, for the same reason.
-	return appendEnd(dst, extra, c.json())
+	return appendEnd(dst, extra, n)
 }
 
 // appendRecord appends {"properties":[…]}.
 func (c *codec[T]) appendRecord(dst []byte, row *T) ([]byte, error) {
+	n := notation{loc: c.loc}
 	members, err := c.members(row)
 	if err != nil {
 		return dst, err
 	}
 	dst = append(dst, `{"properties":[`...)
-	if dst, err = appendMembers(dst, members, attributeSection, c.json(), (*field).appendNameValue); err != nil {
+	if dst, err = appendMembers(dst, members, attributeSection, n, (*field).appendNameValue); err != nil {
 		return dst, err
 	}
 	return append(dst, ']', '}'), nil
@@ -86,16 +92,16 @@ func (c *codec[T]) appendRecord(dst []byte, row *T) ([]byte, error) {
 
 // appendKey appends the pair of the key.
 func (c *codec[T]) appendKey(dst []byte, row *T) ([]byte, error) {
-	if c.keyName == "" {
+	if c.keyField == nil {
 		return dst, &ValidationError{Rule: "no-key", Detail: "the row's type names no key: give one field the tag option key"}
 	}
 	m, err := c.keyMember(row)
 	if err != nil {
 		return dst, err
 	}
-	dst, state, err := m.appendPair(dst, m.v, c.json())
+	dst, state, err := m.appendPair(dst, m.v, notation{loc: c.loc})
 	if err == nil && state == stateUnset {
-		err = emptyKey(c.keyName)
+		err = m.emptyKey()
 	}
 	return dst, err
 }
@@ -138,34 +144,19 @@ func appendSection(dst []byte, open string, end byte, members []member, s sectio
 	return append(dst, end), nil
 }
 
+// appendEnd ends a profile's body.
 func appendEnd(dst []byte, extra profileExtra, n notation) ([]byte, error) {
-	info := extra.DataCollection
-	if info == nil {
+	if extra.DataCollection == nil {
 		return append(dst, '}'), nil
 	}
 	dst = append(dst, `,"dataCollectionInformation":{`...)
-	first := len(dst)
-	if !info.Date.IsZero() {
-		var err error
-		if dst, err = info.Date.appendIn(append(dst, `"date":"`...), n.loc); err != nil {
-			return dst, err
-		}
-		dst = append(dst, '"')
+	info := reflect.ValueOf(extra.DataCollection).Elem()
+	members := make([]member, len(dataCollectionFields))
+	for i, f := range dataCollectionFields {
+		members[i] = member{f, info.Field(i)}
 	}
-	for _, text := range [...]struct{ name, value string }{{"source", info.Source}, {"way", info.Way}} {
-		if text.value == "" {
-			continue
-		}
-		if err := checkText([]byte(text.value)); err != nil {
-			return dst, err
-		}
-		if len(dst) > first {
-			dst = append(dst, ',')
-		}
-		dst = append(appendJSONString(dst, text.name), ':')
-		dst = appendJSONString(dst, text.value)
-	}
-	return append(dst, '}', '}'), nil
+	dst, err := appendMembers(dst, members, attributeSection, n, (*field).appendPair)
+	return append(dst, '}', '}'), err
 }
 
 // appendNameValue appends {"name":…,"value":…}.
@@ -221,7 +212,7 @@ func (f *field) appendValue(dst []byte, v reflect.Value, n notation) ([]byte, op
 		}
 		return dst, state, err
 	}
-	dst = append(dst, '[')
+	dst = append(dst, '[') // assumed: a multi-valued attribute is an array; the reference shows none
 	for i := range v.Len() {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -244,6 +235,9 @@ func (s *shape) appendJSON(dst []byte, v reflect.Value, n notation) ([]byte, opt
 	}
 	start := len(dst)
 	dst, err := s.appendText(dst, v, n)
+	if err == nil {
+		err = checkText(dst[start:])
+	}
 	if err != nil {
 		return dst, stateSet, err
 	}

@@ -50,10 +50,10 @@ type shape struct {
 	bits int // of numbers
 }
 
-// A notation is what differs between the text forms of the same value.
+// A notation is what the text form of a value depends on besides its kind.
 type notation struct {
 	loc *time.Location // zone of date-times
-	csv bool           // TRUE instead of true
+	sep byte           // between the cells of a CSV file, where booleans are TRUE and FALSE; 0 in JSON
 }
 
 var (
@@ -135,22 +135,18 @@ func kindOf(t reflect.Type) (kind, error) {
 		"a type with MarshalText and UnmarshalText, or a slice, pointer or actito.Opt of these", t)
 }
 
-// isUnset reports whether a field's value is unset. A plain value whose text turns out to be empty is unset too.
+// isUnset reports whether the value of a field that is no Opt is unset. A plain value whose text turns out to be empty is
+// unset too.
 func (f *field) isUnset(v reflect.Value) bool {
-	switch f.wrap {
-	case wrapPointer:
-		return v.IsNil()
-	case wrapOpt:
-		state, _ := v.Addr().Interface().(optional).slot()
-		return *state == stateUnset
-	}
 	switch {
+	case f.wrap == wrapPointer:
+		return v.IsNil()
 	case f.list:
 		return v.Len() == 0
 	case !f.omitZero:
 		return false
 	}
-	if z, ok := v.Addr().Interface().(interface{ IsZero() bool }); ok {
+	if z, ok := v.Addr().Interface().(interface{ IsZero() bool }); ok { // as omitzero of encoding/json does
 		return z.IsZero()
 	}
 	return v.IsZero()
@@ -206,23 +202,14 @@ func (s *shape) element(list reflect.Value, i int) (*shape, reflect.Value, error
 	return &e, addressable, nil
 }
 
-// appendText appends the text of one value.
+// appendText appends the text of one value, which the caller passes to checkText.
 func (s *shape) appendText(dst []byte, v reflect.Value, n notation) ([]byte, error) {
-	start := len(dst)
 	switch s.kind {
-	case stringKind:
-		dst = append(dst, v.String()...)
 	case appenderKind:
-		var err error
-		if dst, err = v.Addr().Interface().(encoding.TextAppender).AppendText(dst); err != nil {
-			return dst, err
-		}
+		return v.Addr().Interface().(encoding.TextAppender).AppendText(dst)
 	case marshalerKind:
 		text, err := v.Addr().Interface().(encoding.TextMarshaler).MarshalText()
-		if err != nil {
-			return dst, err
-		}
-		dst = append(dst, text...)
+		return append(dst, text...), err
 	case dateTimeKind:
 		return v.Addr().Interface().(*DateTime).appendIn(dst, n.loc)
 	case numberKind:
@@ -239,14 +226,14 @@ func (s *shape) appendText(dst []byte, v reflect.Value, n notation) ([]byte, err
 		return strconv.AppendFloat(dst, x, 'f', -1, s.bits), nil
 	case boolKind:
 		switch {
-		case !n.csv:
+		case n.sep == 0:
 			return strconv.AppendBool(dst, v.Bool()), nil
 		case v.Bool():
 			return append(dst, "TRUE"...), nil
 		}
 		return append(dst, "FALSE"...), nil
 	}
-	return dst, checkText(dst[start:])
+	return append(dst, v.String()...), nil
 }
 
 func checkText(text []byte) error {
@@ -256,6 +243,8 @@ func checkText(text []byte) error {
 	return nil
 }
 
+var errNotNumber = &ValidationError{Rule: "number", Detail: "not a number in decimal notation"}
+
 // maxExponent is past the range of float64: numbers with a larger one would be written out in absurd length.
 const maxExponent = 400
 
@@ -264,9 +253,9 @@ func appendDecimal(dst []byte, number string) ([]byte, error) {
 	if number == "" {
 		return dst, nil
 	}
-	notNumber := &ValidationError{Rule: "number", Detail: "not a number in decimal notation"}
-	if last := number[len(number)-1]; !json.Valid([]byte(number)) || last < '0' || last > '9' || number[0] > '9' || number[0] < '-' {
-		return dst, notNumber
+	// Of what is valid JSON, only numbers end in a digit.
+	if last := number[len(number)-1]; number[0] <= ' ' || last < '0' || last > '9' || !json.Valid([]byte(number)) {
+		return dst, errNotNumber
 	}
 	e := strings.IndexAny(number, "eE")
 	if e < 0 {
@@ -274,7 +263,7 @@ func appendDecimal(dst []byte, number string) ([]byte, error) {
 	}
 	shift, err := strconv.Atoi(number[e+1:])
 	if err != nil || shift > maxExponent || shift < -maxExponent {
-		return dst, notNumber
+		return dst, errNotNumber
 	}
 	mantissa, negative := strings.CutPrefix(number[:e], "-")
 	whole, fraction, _ := strings.Cut(mantissa, ".")
@@ -295,4 +284,80 @@ func appendDecimal(dst []byte, number string) ([]byte, error) {
 		dst = append(append(dst, '.'), fraction...)
 	}
 	return dst, nil
+}
+
+// parseText sets v to the value that text stands for.
+func (s *shape) parseText(v reflect.Value, text string, loc *time.Location) error {
+	switch s.kind {
+	case stringKind:
+		v.SetString(text)
+	case appenderKind, marshalerKind:
+		return v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
+	case dateTimeKind:
+		d, err := parseDateTime(text, loc)
+		if err != nil {
+			return err
+		}
+		v.Set(reflect.ValueOf(d))
+	case numberKind:
+		if _, err := appendDecimal(nil, text); err != nil {
+			return errUnreadable
+		}
+		v.SetString(text)
+	case intKind:
+		x, err := strconv.ParseInt(wholeNumber(text), 10, s.bits)
+		if err != nil {
+			return errUnreadable
+		}
+		v.SetInt(x)
+	case uintKind:
+		x, err := strconv.ParseUint(wholeNumber(text), 10, s.bits)
+		if err != nil {
+			return errUnreadable
+		}
+		v.SetUint(x)
+	case floatKind:
+		if _, err := appendDecimal(nil, text); err != nil {
+			return errUnreadable // ParseFloat also takes NaN, Inf and hexadecimal
+		}
+		x, err := strconv.ParseFloat(text, s.bits)
+		if err != nil {
+			return errUnreadable
+		}
+		v.SetFloat(x)
+	case boolKind:
+		is, known := parseBool(text)
+		if !known {
+			return errUnreadable
+		}
+		v.SetBool(is)
+	}
+	return nil
+}
+
+// wholeNumber rewrites 12.0 and 1.2e1, in which no digit is lost, as 12. Any other text stays as it is.
+func wholeNumber(text string) string {
+	if !strings.ContainsAny(text, ".eE") {
+		return text
+	}
+	plain, err := appendDecimal(nil, text)
+	if err != nil {
+		return text
+	}
+	whole, fraction, _ := strings.Cut(string(plain), ".")
+	if strings.Trim(fraction, "0") != "" {
+		return text
+	}
+	return whole
+}
+
+// parseBool reads what JSON, CSV files and webhooks use for booleans.
+func parseBool(text string) (is, known bool) {
+	switch strings.ToUpper(text) {
+	case "TRUE", "1", "Y":
+		return true, true
+	case "FALSE", "0", "N": // assumed: 0 and N, as opposites of the documented ones
+		return false, true
+	}
+	return false, false
 }

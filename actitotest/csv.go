@@ -109,7 +109,7 @@ func encodeText(text []byte, encoding string) []byte {
 	}
 	var out []byte
 	for _, r := range string(text) {
-		out = append(out, byte(r))
+		out = append(out, byte(r)) //nolint:gosec // each rune was made of one byte
 	}
 	return out
 }

@@ -29,7 +29,8 @@
 // # What goes wrong
 //
 // [Server.Fail] lines up faults: statuses, cut connections, lost answers, revoked
-// tokens. [Limits] are in force from the start, as they are for any licence.
+// tokens. [Limits] are in force from the start, as they are for any licence: a test
+// in real time that makes more than 100 calls in a minute sets Limits.PerMinute.
 //
 // # What happened
 //

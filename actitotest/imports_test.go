@@ -37,11 +37,12 @@ func customersFile(pattern string, extra map[string]any, columns ...string) map[
 
 var toOrders = map[string]any{"destination": map[string]any{"tableType": "CUSTOM_TABLE", "tableId": "Orders"}}
 
-func definition(t testing.TB, files ...map[string]any) string {
+func definition(tb testing.TB, files ...map[string]any) string {
+	tb.Helper()
 	text, err := json.Marshal(map[string]any{
 		"name": "test", "inputFiles": files, "generateResultFile": true, "generateErrorFile": true, "owner": "unknown to the fake",
 	})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return string(text)
 }
 
@@ -52,37 +53,40 @@ func parameters(definition string) part {
 func csvPart(name, data string) part { return part{"inputFile", name, "text/csv", data} }
 
 // zipped packs pairs of name and data.
-func zipped(t testing.TB, files ...string) string {
+func zipped(tb testing.TB, files ...string) string {
+	tb.Helper()
 	var buffer bytes.Buffer
 	w := zip.NewWriter(&buffer)
 	for i := 0; i < len(files); i += 2 {
 		entry, err := w.Create(files[i])
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		_, err = io.WriteString(entry, files[i+1])
-		require.NoError(t, err)
+		require.NoError(tb, err)
 	}
-	require.NoError(t, w.Close())
+	require.NoError(tb, w.Close())
 	return buffer.String()
 }
 
 // unzipped reads an archive with a single file.
-func unzipped(t testing.TB, data string) (name, text string) {
+func unzipped(tb testing.TB, data string) (name, text string) {
+	tb.Helper()
 	archive, err := zip.NewReader(strings.NewReader(data), int64(len(data)))
-	require.NoError(t, err)
-	require.Len(t, archive.File, 1)
+	require.NoError(tb, err)
+	require.Len(tb, archive.File, 1)
 	entry, err := archive.File[0].Open()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	all, err := io.ReadAll(entry)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return archive.File[0].Name, string(all)
 }
 
-func gzipped(t testing.TB, data string) string {
+func gzipped(tb testing.TB, data string) string {
+	tb.Helper()
 	var buffer bytes.Buffer
 	w := gzip.NewWriter(&buffer)
 	_, err := io.WriteString(w, data)
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
+	require.NoError(tb, err)
+	require.NoError(tb, w.Close())
 	return buffer.String()
 }
 
@@ -151,98 +155,6 @@ func TestOneShotImportLoadsAZIPAndHandsBackItsRejects(t *testing.T) {
 	assert.Equal(t, "WITH_ERROR", list[0].Status)
 	assert.Equal(t, "whatever.zip", list[0].Files[0].Name)
 	assert.EqualValues(t, len(list[0].Files[0].Content), list[0].Files[0].Size)
-}
-
-func TestStoredDefinitionIsKeptWholeAndTriggered(t *testing.T) {
-	t.Parallel()
-	c := inMemory(t)
-	c.server.Clock().Set(time.Date(2026, 11, 23, 23, 30, 0, 0, time.UTC)) // the 24th in Brussels
-	text := definition(t, customersFile("customers_$yyyyMMdd.csv", nil, "customerID"))
-	r := c.call("POST", imports+"/etls", text)
-	require.Equal(t, http.StatusCreated, r.StatusCode, r.text)
-	path := r.Header.Get("Location")
-	stored := c.call("GET", path, "").json(t)
-	assert.Equal(t, "unknown to the fake", stored["owner"])
-	assert.Equal(t, "test", stored["name"])
-	assert.Equal(t, []any{stored}, c.call("GET", imports+"/etls", "").json(t)["etls"])
-
-	stored["name"] = "renamed"
-	changed, err := json.Marshal(stored)
-	require.NoError(t, err)
-	r = c.call("PUT", path, string(changed))
-	assert.Equal(t, http.StatusOK, r.StatusCode, r.text)
-	assert.Equal(t, stored, c.call("GET", path, "").json(t), "read, change, write")
-
-	r = c.post(path+"/trigger-execution", csvPart("customers_20261124.csv", "customerID\n1\n"))
-	require.Equal(t, http.StatusCreated, r.StatusCode, r.text)
-	id := r.json(t)["id"].(string)
-	assert.Equal(t, imports+"/etl-executions/"+id, r.Header.Get("Location"))
-	execution := c.call("GET", imports+"/etl-executions/"+id, "").json(t)
-	assert.Equal(t, "QUEUED", execution["status"], "a test that takes the clock sees each state")
-	assert.Equal(t, stored["id"], execution["etlId"])
-	assert.Empty(t, c.server.Profiles("Customers"))
-	c.server.Clock().Advance(time.Minute)
-	execution = c.call("GET", imports+"/etl-executions/"+id, "").json(t)
-	assert.Equal(t, "RUNNING", execution["status"])
-	assert.Equal(t, "2026-11-24 00:31:00", execution["startMoment"])
-	assert.Equal(t, http.StatusNotFound, c.download(imports+"/etl-executions/"+id+"/error-file").StatusCode)
-	c.server.Clock().Advance(time.Minute)
-	c.server.Assume(actitotest.TimesInUTC)
-	execution = c.call("GET", imports+"/etl-executions/"+id, "").json(t)
-	assert.Equal(t, "SUCCESS", execution["status"])
-	assert.Equal(t, "2026-11-23 23:32:00", execution["endMoment"])
-	assert.Len(t, c.server.Profiles("Customers"), 1)
-
-	assert.Equal(t, http.StatusNoContent, c.call("DELETE", path, "").StatusCode)
-	assert.Equal(t, http.StatusNotFound, c.call("GET", path, "").StatusCode)
-	assert.Equal(t, http.StatusNotFound, c.post(path+"/trigger-execution", csvPart("customers_20261124.csv", "customerID\n1\n")).StatusCode)
-}
-
-func TestImportsRunOneAfterAnother(t *testing.T) {
-	t.Parallel()
-	c := inMemory(t, actitotest.WithImportTimes(time.Minute, time.Hour))
-	c.server.Clock().Set(time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC))
-	text := definition(t, customersFile("c.csv", nil, "customerID"))
-	first := c.runOnce(text, csvPart("c.csv", "customerID\n1\n"))
-	second := c.runOnce(text, csvPart("c.csv", "customerID\n2\n"))
-	statuses := func() (list []string) {
-		c.login()
-		for _, e := range []map[string]any{first, second} {
-			list = append(list, c.call("GET", imports+"/etl-executions/"+e["id"].(string), "").json(t)["status"].(string))
-		}
-		return list
-	}
-	assert.Equal(t, []string{"QUEUED", "QUEUED"}, statuses())
-	c.server.Clock().Advance(2 * time.Minute)
-	assert.Equal(t, []string{"RUNNING", "QUEUED"}, statuses())
-	c.server.Clock().Advance(time.Hour)
-	assert.Equal(t, []string{"SUCCESS", "RUNNING"}, statuses())
-	c.server.Clock().Advance(time.Hour)
-	assert.Equal(t, []string{"SUCCESS", "SUCCESS"}, statuses())
-}
-
-func TestExecutionsAreListedByETLAndTime(t *testing.T) {
-	t.Parallel()
-	c := inMemory(t)
-	c.server.Clock().Set(time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC)) // 6 in Brussels
-	text := definition(t, customersFile("c.csv", nil, "customerID"))
-	etl := c.call("POST", imports+"/etls", text).Header.Get("Location")
-	require.Equal(t, http.StatusCreated, c.post(etl+"/trigger-execution", csvPart("c.csv", "customerID\n1\n")).StatusCode)
-	c.server.Clock().Advance(5 * time.Minute)
-	c.runOnce(text, csvPart("c.csv", "customerID\n1\n"))
-	for query, want := range map[string]int{
-		"": 2,
-		"?etlId=" + etl[strings.LastIndex(etl, "/")+1:]: 1,
-		"?from=2026-11-23+06%3A00%3A01":                 1,
-		"?to=2026-11-23+06%3A00%3A00":                   1,
-		"?from=2026-11-24+00%3A00%3A00":                 0,
-		"?etlId=7&from=2026-11-23+00%3A00%3A00":         0,
-	} {
-		assert.Len(t, c.call("GET", imports+"/etl-executions"+query, "").json(t)["etlExecutions"], want, query)
-	}
-	assert.Equal(t, http.StatusBadRequest, c.call("GET", imports+"/etl-executions?from=yesterday", "").StatusCode)
-	c.server.Assume(actitotest.ExecutionListMissing)
-	assert.Equal(t, http.StatusNotFound, c.call("GET", imports+"/etl-executions", "").StatusCode)
 }
 
 func TestFilesThatCannotBeLoadedFailTheExecution(t *testing.T) {
@@ -366,8 +278,9 @@ func TestFilesOfOneImportAreLoadedInTheOrderOfTheDefinition(t *testing.T) {
 	customers := csvPart("customers.csv", "customerID\n1\n")
 	orders := csvPart("orders.csv", "orderId;amount;customerID\nA-1;5;1\nA-2;6;9\n")
 	broken := csvPart("customers.csv", "customerID\n\"1\n")
-	both := func(t testing.TB, optional bool) string {
-		return definition(t,
+	both := func(tb testing.TB, optional bool) string {
+		tb.Helper()
+		return definition(tb,
 			customersFile("customers.csv", map[string]any{"optional": optional}, "customerID"),
 			customersFile("orders.csv", toOrders, "orderId", "amount", "customerID"))
 	}
@@ -440,9 +353,13 @@ func TestUploadsThatAreNotWhatTheServiceReadsAreRefused(t *testing.T) {
 		"transformations":              {data, file(extra{"transformations": []any{extra{"type": "CAPITALIZE"}}}, "customerID")},
 		"no mapping":                   {data, file(nil)},
 		"a column mapped twice":        {data, file(nil, "customerID", "customerID")},
-		"an unknown attribute":         {data, file(nil, "customerID", "shoeSize")},
-		"an unknown subscription":      {data, file(nil, "customerID", "subscriptions#Spam")},
-		"several files, one unnamed":   {data, parameters(definition(t, customersFile("c.csv", nil, "customerID"), customersFile("", nil, "customerID")))},
+		"an attribute mapped twice": {data, file(extra{"attributesMapping": []any{
+			extra{"headerColumn": "a", "attributeName": "customerID"}, extra{"headerColumn": "b", "attributeName": "customerID"}}})},
+		"a column mapped to two": {data, file(extra{"attributesMapping": []any{
+			extra{"headerColumn": "a", "attributeName": "customerID"}, extra{"headerColumn": "a", "attributeName": "size"}}})},
+		"an unknown attribute":       {data, file(nil, "customerID", "shoeSize")},
+		"an unknown subscription":    {data, file(nil, "customerID", "subscriptions#Spam")},
+		"several files, one unnamed": {data, parameters(definition(t, customersFile("c.csv", nil, "customerID"), customersFile("", nil, "customerID")))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -472,33 +389,4 @@ func TestUploadsThatAreNotWhatTheServiceReadsAreRefused(t *testing.T) {
 		assert.Equal(t, http.StatusBadRequest, r.StatusCode, r.text)
 		assert.Empty(t, c.server.Imports())
 	})
-}
-
-func TestResultFilesAreThereOnlyIfAskedForAndSupported(t *testing.T) {
-	t.Parallel()
-	c := inMemory(t)
-	file := customersFile("c.csv", nil, "customerID")
-	execution := c.runOnce(definition(t, file), csvPart("c.csv", "customerID\n1\n"))
-	path := imports + "/etl-executions/" + execution["id"].(string)
-	assert.Equal(t, http.StatusOK, c.download(path+"/result-file").StatusCode)
-	c.server.Assume(actitotest.ResultFilesMissing)
-	assert.Equal(t, http.StatusNotFound, c.download(path+"/result-file").StatusCode)
-	c.server.Assume(actitotest.ResultFilesExist)
-
-	silent, err := json.Marshal(map[string]any{"inputFiles": []any{file}})
-	require.NoError(t, err)
-	execution = c.runOnce(string(silent), csvPart("c.csv", "customerID\n1\n"))
-	path = imports + "/etl-executions/" + execution["id"].(string)
-	assert.Equal(t, http.StatusNotFound, c.download(path+"/result-file").StatusCode)
-	assert.Equal(t, http.StatusNotFound, c.download(path+"/error-file").StatusCode)
-}
-
-func TestIDsCanStandInLocationOnly(t *testing.T) {
-	t.Parallel()
-	c := inMemory(t)
-	c.server.Assume(actitotest.IDOnlyInLocation)
-	r := c.post(imports+"/etl-executions", parameters(definition(t, customersFile("c.csv", nil, "customerID"))), csvPart("c.csv", "customerID\n1\n"))
-	assert.Equal(t, http.StatusCreated, r.StatusCode)
-	assert.Empty(t, r.text)
-	assert.Equal(t, http.StatusOK, c.call("GET", r.Header.Get("Location"), "").StatusCode)
 }

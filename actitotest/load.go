@@ -58,12 +58,12 @@ func (l *load) rows(s *Server) error {
 			return fmt.Errorf("row %d has %d cells, the header has %d", i+2, len(cells), len(header))
 		}
 	}
-	clear := s.world.holds(EmptyCellsClear)
+	clears := s.world.holds(EmptyCellsClear)
 	l.results = appendCSV(nil, append(slices.Clone(header), "result"), l.separator)
 	l.rejects = appendCSV(nil, append(slices.Clone(header), "errorCode", "errorColumn"), l.separator)
 	for _, cells := range rows[1:] {
 		l.read++
-		created, p := l.row(targets, cells, clear)
+		created, p := l.row(targets, cells, clears)
 		if p != nil {
 			l.errors++
 			column := l.column(p.attribute)
@@ -108,10 +108,10 @@ func (l *load) targets(header []string) ([]string, error) {
 }
 
 // row loads one row.
-func (l *load) row(targets, cells []string, clear bool) (created bool, p *problem) {
+func (l *load) row(targets, cells []string, clears bool) (created bool, p *problem) {
 	ch := newChange()
 	for i, cell := range cells {
-		if p := l.cell(&ch, targets[i], cell, clear); p != nil {
+		if p := l.cell(&ch, targets[i], cell, clears); p != nil {
 			return false, p
 		}
 	}
@@ -129,8 +129,8 @@ func (l *load) row(targets, cells []string, clear bool) (created bool, p *proble
 }
 
 // cell reads one cell into a change.
-func (l *load) cell(ch *change, target, cell string, clear bool) *problem {
-	if target == "" || cell == "" && !clear {
+func (l *load) cell(ch *change, target, cell string, clears bool) *problem {
+	if target == "" || cell == "" && !clears {
 		return nil
 	}
 	if name, ok := strings.CutPrefix(target, subscriptionColumn); ok {

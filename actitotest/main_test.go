@@ -72,21 +72,23 @@ type client struct {
 }
 
 // inMemory is a client of a new server that it reaches without a network.
-func inMemory(t testing.TB, opts ...actitotest.Option) *client {
+func inMemory(tb testing.TB, opts ...actitotest.Option) *client {
+	tb.Helper()
 	s := actitotest.NewServer(append(opts, actitotest.InMemory())...)
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	addTables(s)
-	return &client{t: t, server: s, http: http.Client{Transport: s.Transport()}}
+	return &client{t: tb, server: s, http: http.Client{Transport: s.Transport()}}
 }
 
 // overNetwork is a client of a new server behind a real listener.
-func overNetwork(t testing.TB, opts ...actitotest.Option) *client {
+func overNetwork(tb testing.TB, opts ...actitotest.Option) *client {
+	tb.Helper()
 	s := actitotest.NewServer(opts...)
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	addTables(s)
 	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &client{t: t, server: s, http: http.Client{Transport: transport}}
+	tb.Cleanup(transport.CloseIdleConnections)
+	return &client{t: tb, server: s, http: http.Client{Transport: transport}}
 }
 
 type response struct {
@@ -94,9 +96,10 @@ type response struct {
 	text string
 }
 
-func (r response) json(t testing.TB) map[string]any {
+func (r response) json(tb testing.TB) map[string]any {
+	tb.Helper()
 	var out map[string]any
-	require.NoError(t, json.Unmarshal([]byte(r.text), &out), r.text)
+	require.NoError(tb, json.Unmarshal([]byte(r.text), &out), r.text)
 	return out
 }
 
@@ -154,7 +157,8 @@ func (c *client) call(method, path, body string) response {
 // part is one part of a multipart body.
 type part struct{ field, file, contentType, data string }
 
-func form(t testing.TB, parts ...part) (contentType string, body []byte) {
+func form(tb testing.TB, parts ...part) (contentType string, body []byte) {
+	tb.Helper()
 	var buffer bytes.Buffer
 	w := multipart.NewWriter(&buffer)
 	for _, p := range parts {
@@ -168,11 +172,11 @@ func form(t testing.TB, parts ...part) (contentType string, body []byte) {
 			h.Set("Content-Type", p.contentType)
 		}
 		out, err := w.CreatePart(h)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		_, err = io.WriteString(out, p.data)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 	}
-	require.NoError(t, w.Close())
+	require.NoError(tb, w.Close())
 	return w.FormDataContentType(), buffer.Bytes()
 }
 

@@ -259,6 +259,7 @@ func (s *Server) setSegmentation(c *call, belongs bool) (answer, *problem) {
 	}
 	ch := newChange()
 	if p := c.table.segmented(&ch, c.params["segmentation"], c.params["category"], belongs); p != nil {
+		p.status = http.StatusNotFound
 		return answer{}, p
 	}
 	if _, p := c.table.upsert(r, ch); p != nil {

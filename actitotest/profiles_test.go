@@ -14,10 +14,11 @@ import (
 const ann = `{"attributes":[{"name":"customerID","value":"1"},{"name":"emailAddress","value":"ann+test@example.com"}]}`
 
 // withAnn is a client of a server that has one profile.
-func withAnn(t testing.TB, opts ...actitotest.Option) *client {
-	c := inMemory(t, opts...)
+func withAnn(tb testing.TB, opts ...actitotest.Option) *client {
+	tb.Helper()
+	c := inMemory(tb, opts...)
 	r := c.call("POST", profiles+"?allowUpdate=true", ann)
-	require.Equal(t, http.StatusCreated, r.StatusCode, r.text)
+	require.Equal(tb, http.StatusCreated, r.StatusCode, r.text)
 	return c
 }
 
@@ -42,7 +43,7 @@ func TestProfileIsCreatedOnceAndUpdatedByAnyUniqueValue(t *testing.T) {
 	r := c.call("POST", profiles+"?allowUpdate=true", `{"attributes":[
 		{"name":"emailAddress","value":"ann+test@example.com"},{"name":"points","value":7}]}`)
 	assert.Equal(t, http.StatusOK, r.StatusCode, r.text)
-	assert.Equal(t, id, string(r.text[strings.Index(r.text, `"profileId":`)+len(`"profileId":`):len(r.text)-1]), "a number, as v4 writes it")
+	assert.Equal(t, id, r.text[strings.Index(r.text, `"profileId":`)+len(`"profileId":`):len(r.text)-1], "a number, as v4 writes it")
 	assert.Equal(t, "7", c.ann().Attributes["points"])
 	assert.Equal(t, "ann+test@example.com", c.ann().Attributes["emailAddress"], "attributes that are not named stay")
 	assert.Len(t, c.server.Profiles("16"), 1)
@@ -172,6 +173,8 @@ func TestWrongWritesAreRefusedAndChangeNothing(t *testing.T) {
 		"v5: the service's own attribute":         {"PUT " + profilesV5, `{"key":{"customerID":"1"},"attributes":{"updateMoment":null}}`, 400},
 		"v5: a segmentation that does not exist":  {"PUT " + profilesV5, `{"key":{"customerID":"1"},"segmentations":{"Spam":true}}`, 400},
 		"v5: an attribute that does not exist":    {"PUT " + profilesV5, `{"key":{"customerID":"1"},"attributes":{"shoeSize":1}}`, 400},
+		"v5: no key":                              {"PUT " + profilesV5, `{"attributes":{"customerID":"2"}}`, 400},
+		"a segmentation path that does not exist": {"PUT " + profiles + "/customerID=1/segmentation/Spam", "", 404},
 		"v5: a profile that does not exist":       {"PATCH " + profilesV5 + "/7", `{}`, 404},
 		"v5: a method that is not allowed":        {"PUT " + profilesV5 + "/7", `{}`, 405},
 		"v5: a new profile without mandatory one": {"PUT " + profilesV5, `{"key":{"emailAddress":"bob@example.com"}}`, 400},
@@ -260,4 +263,19 @@ func TestCaseOfKeysIsAnAssumption(t *testing.T) {
 	c.server.Assume(actitotest.ExistingInvalid)
 	r = c.call("POST", profiles+"?allowUpdate=false", ann)
 	assert.Equal(t, http.StatusBadRequest, r.StatusCode)
+}
+
+func TestUniqueValuesMoveWithTheirProfile(t *testing.T) {
+	t.Parallel()
+	c := withAnn(t)
+	bob := `{"attributes":[{"name":"customerID","value":"2"},{"name":"emailAddress","value":"bob@example.com"}]}`
+	require.Equal(t, http.StatusCreated, c.call("POST", upsert, bob).StatusCode)
+	take := `{"attributes":[{"name":"emailAddress","value":"bob@example.com"}]}`
+	assert.Equal(t, http.StatusConflict, c.call("PUT", profiles+"/customerID=1", take).StatusCode, "it is taken")
+	give := `{"attributes":[{"name":"emailAddress","value":"robert@example.com"}]}`
+	require.Equal(t, http.StatusOK, c.call("PUT", profiles+"/customerID=2", give).StatusCode)
+	assert.Equal(t, http.StatusNotFound, c.call("GET", profiles+"/emailAddress=bob@example.com", "").StatusCode)
+	assert.Equal(t, http.StatusOK, c.call("PUT", profiles+"/customerID=1", take).StatusCode, "it is free")
+	assert.Equal(t, http.StatusConflict, c.call("POST", upsert,
+		`{"attributes":[{"name":"customerID","value":"1"},{"name":"emailAddress","value":"robert@example.com"}]}`).StatusCode, "two profiles are meant")
 }

@@ -21,6 +21,9 @@ func (c *call) profileChangeV5() (change, *row, *problem) {
 	if p := c.decode(&in); p != nil {
 		return ch, nil, p
 	}
+	if c.Method == http.MethodPut && len(in.Key) == 0 {
+		return ch, nil, refuse(http.StatusBadRequest, "key is missing")
+	}
 	for name, v := range in.Key {
 		if !c.table.unique(name) {
 			return ch, nil, refuse(http.StatusBadRequest, "%q is not a unique attribute", name)

@@ -131,10 +131,26 @@ func TestDeclarationsThatContradictThemselvesPanic(t *testing.T) {
 	for name, table := range map[string]actitotest.Table{
 		"no primary key":              {Name: "New"},
 		"a key that is not declared":  {Name: "New", PrimaryKey: "id"},
+		"a type that does not exist":  {Name: "New", PrimaryKey: "id", Attributes: []actitotest.Attribute{{Name: "id", Type: "EMAIL_ADDRESS"}}},
 		"a name that exists":          {Name: "Orders", PrimaryKey: "id", GeneratedKey: true},
 		"an id that exists":           {Name: "New", ID: "a4aa57cd-64c4-49bc-a17b-34ac8dfa76f8", PrimaryKey: "id", GeneratedKey: true},
 		"a reference without a table": {Name: "New", PrimaryKey: "id", GeneratedKey: true, ForeignKeys: []actitotest.ForeignKey{{Attribute: "id", Table: "x"}}},
 	} {
 		assert.Panics(t, func() { c.server.AddCustomTable("MyEntity", table) }, name)
+	}
+}
+
+func TestTablesBelongToTheirEntity(t *testing.T) {
+	t.Parallel()
+	c := inMemory(t, actitotest.WithEntities("MyEntity", "Other"))
+	c.server.AddCustomTable("Other", actitotest.Table{Name: "Orders", PrimaryKey: "id", GeneratedKey: true})
+	for path, status := range map[string]int{
+		"/custom-data/v4/entity/Other/customTable/Orders/record":                                  200,
+		"/custom-data/v4/entity/Other/customTable/Visits/record":                                  404,
+		"/custom-data/v4/entity/Third/customTable/Orders/record":                                  404,
+		"/custom-data/v4/entity/Other/customTable/a4aa57cd-64c4-49bc-a17b-34ac8dfa76f8/record":    404,
+		"/custom-data/v4/entity/MyEntity/customTable/a4aa57cd-64c4-49bc-a17b-34ac8dfa76f8/record": 200,
+	} {
+		assert.Equal(t, status, c.call("GET", path, "").StatusCode, path)
 	}
 }

@@ -3,48 +3,8 @@ package actitotest
 import (
 	"archive/zip"
 	"bytes"
-	"encoding/json"
 	"net/http"
-	"slices"
-	"time"
 )
-
-// Import is an import that the fake accepted.
-type Import struct {
-	ExecutionID string
-	ETLID       string // empty for a one shot import
-	Entity      string
-	Way         Way
-	Definition  json.RawMessage // as it was sent
-	Files       []ImportFile
-	Rows        int      // read in all files, once it has ended
-	Tables      []string // names of those that a file came for; each costs one of the day's imports
-	Status      string   // as the service names it
-	Time        time.Time
-}
-
-// ImportFile is a file of an import as it was sent, maybe an archive.
-type ImportFile struct {
-	Name        string
-	ContentType string
-	Size        int64
-	Content     []byte // at most 1 MiB
-}
-
-// Imports lists the accepted imports so far.
-func (s *Server) Imports() []Import {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.runDue()
-	var list []Import
-	for _, e := range s.executions {
-		i := e.Import
-		i.Files, i.Tables = slices.Clone(i.Files), slices.Clone(i.Tables)
-		i.Status = string(e.now(s.clock.Now()))
-		list = append(list, i)
-	}
-	return list
-}
 
 // getResultFile gives the rows that were loaded, with a column that says how.
 // assumed: what the service's result file holds

@@ -74,7 +74,7 @@ type route struct {
 }
 
 const (
-	tokenPath     = "/auth/token"
+	authPath      = "/auth/token"
 	profileV4     = "/profiles/v4/entity/{entity}/table/{profileTable}/profile"
 	profileV5     = "/profiles/v5/entities/{entity}/profile-tables/{profileTable}/profiles"
 	recordV4      = "/custom-data/v4/entity/{entity}/customTable/{customTable}/record"
@@ -85,7 +85,7 @@ const (
 )
 
 var routes = []route{
-	{OpToken, "GET", tokenPath, plain, (*Server).getToken},
+	{OpToken, "GET", authPath, plain, (*Server).getToken},
 	{OpEntityList, "GET", "/entities/v5/entities", plain, (*Server).listEntities},
 
 	{OpProfileUpsert, "POST", profileV4, body, (*Server).postProfile},
@@ -133,19 +133,16 @@ var routes = []route{
 
 // find gives the route of a request, the form of its path that was used, and the
 // decoded values of the path.
-func (s *Server) find(r *http.Request) (rt *route, template string, params map[string]string, p *problem) {
+func (s *Server) find(r *http.Request) (*route, string, map[string]string, *problem) {
 	segments := strings.Split(r.URL.EscapedPath(), "/")
 	known := false
 	for i := range routes {
-		rt := &routes[i]
-		for _, template := range s.forms(rt.path) {
+		for _, template := range s.forms(routes[i].path) {
 			params, ok := match(template, segments)
-			if !ok {
-				continue
+			if ok && routes[i].method == r.Method {
+				return &routes[i], template, params, nil
 			}
-			if known = true; rt.method == r.Method {
-				return rt, template, params, nil
-			}
+			known = known || ok
 		}
 	}
 	if known {
@@ -156,7 +153,7 @@ func (s *Server) find(r *http.Request) (rt *route, template string, params map[s
 
 // forms lists the paths at which a route answers: with and without its category.
 func (s *Server) forms(path string) []string {
-	if path == tokenPath {
+	if path == authPath {
 		return []string{path}
 	}
 	var forms []string

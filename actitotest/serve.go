@@ -173,48 +173,43 @@ func (s *Server) handle(c *call) (answer, *problem) {
 // accepts says whether an Accept header allows what a route gives. Only a header
 // that is there can be wrong.
 func accepts(header []string, p payload) bool {
-	types := []string{"*/*", "application/*", "application/json"}
+	served := []string{"*/*", "application/*", "application/json"}
 	if p == download {
-		types[2] = "application/zip"
-	}
-	if len(header) == 0 {
-		return true
+		served = []string{"*/*", "application/*", "application/zip", "application/octet-stream"}
 	}
 	for accepted := range strings.SplitSeq(strings.Join(header, ","), ",") {
-		if t, _, err := mime.ParseMediaType(accepted); err == nil && slices.Contains(types, t) {
+		if t, _, err := mime.ParseMediaType(accepted); err == nil && slices.Contains(served, t) {
 			return true
 		}
 	}
-	return p == download && strings.Contains(strings.Join(header, ","), "application/octet-stream")
+	return len(header) == 0
 }
 
-// readBody takes in the whole body once, before anything waits: net/http notices
-// that a client has left only after that.
+// readBody takes in the whole body once, and before anything waits: only after that
+// net/http notices that a client has left. A refused body is read too, so that its
+// client can read the answer.
 func (s *Server) readBody(c *call) {
-	if c.received || c.route == nil {
+	if c.received {
 		return
 	}
 	c.received = true
 	mediaType, params, _ := mime.ParseMediaType(c.Header.Get("Content-Type"))
-	switch c.route.payload {
-	case body:
-		if mediaType != "application/json" {
-			c.problem = refuse(http.StatusBadRequest, "the Content-Type must be application/json")
-			return
-		}
+	switch {
+	case c.route == nil:
+	case c.route.payload == body && mediaType != "application/json":
+		c.problem = refuse(http.StatusBadRequest, "the Content-Type must be application/json")
+	case c.route.payload == body:
 		text, err := io.ReadAll(io.LimitReader(c.Body, jsonBound+1))
 		if err != nil || len(text) > jsonBound {
 			c.problem = refuse(http.StatusBadRequest, "the body is incomplete or too long")
 		}
 		c.json = text
-	case upload:
-		if mediaType != "multipart/form-data" {
-			c.problem = refuse(http.StatusBadRequest, "the Content-Type must be multipart/form-data")
-			return
-		}
+	case c.route.payload == upload && mediaType != "multipart/form-data":
+		c.problem = refuse(http.StatusBadRequest, "the Content-Type must be multipart/form-data")
+	case c.route.payload == upload:
 		c.upload, c.problem = readUpload(c.Body, params["boundary"], s.limits.FileBytes)
 	}
-	_, _ = io.Copy(io.Discard, c.Body) // so that a client still reads the answer to a refused upload
+	_, _ = io.Copy(io.Discard, c.Body) // it fails when the client has left
 }
 
 // resolve looks up the entity and table that a path names.

@@ -23,8 +23,6 @@ type Server struct {
 	clock     *Clock
 	transport *http.Transport
 	http      *http.Server
-	ctx       context.Context // ends with Close, and with it every wait
-	cancel    context.CancelFunc
 	brussels  *time.Location
 
 	inMemory           bool
@@ -99,18 +97,13 @@ func NewServer(opts ...Option) *Server {
 		lastID:   100,
 	}
 	s.closed = sync.NewCond(&s.mu)
-	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for _, opt := range opts {
 		opt(s)
 	}
 	if len(s.keys) > 0 {
 		s.APIKey = s.keys[0]
 	}
-	s.http = &http.Server{
-		Handler:     s.Handler(),
-		BaseContext: func(net.Listener) context.Context { return s.ctx },
-		ConnState:   s.connState,
-	}
+	s.http = &http.Server{Handler: s.Handler(), ConnState: s.connState, ReadHeaderTimeout: time.Minute}
 	s.transport = newTransport(s.http)
 	if !s.inMemory {
 		s.listen()
@@ -119,7 +112,8 @@ func NewServer(opts ...Option) *Server {
 }
 
 func (s *Server) listen() {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	var config net.ListenConfig
+	listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(fmt.Sprintf("actitotest: %v", err))
 	}
@@ -131,10 +125,9 @@ func (s *Server) listen() {
 	}()
 }
 
-// Close ends the server: connections are cut, waiting calls end, and when it
-// returns nothing of the server runs any more. The look-ups keep working.
+// Close ends the server: connections are cut, with them all waiting calls end, and
+// when it returns nothing of the server runs any more. The look-ups keep working.
 func (s *Server) Close() {
-	s.cancel()
 	_ = s.http.Close() // the listener's error, of no use to anyone
 	s.transport.CloseIdleConnections()
 	s.mu.Lock()

@@ -31,8 +31,11 @@ type Table struct {
 
 // Attribute declares an attribute. Texts are measured in UTF-16 units.
 type Attribute struct {
-	Name           string
-	Type           string // a value type such as STRING, or in profile tables a kind such as EMAIL_ADDRESS
+	Name string
+	// Type is a value type (STRING, INTEGER, LONG, NUMBER, NUMERIC, BOOLEAN, DATE,
+	// TIMESTAMP), or in a profile table also a kind: EMAIL_ADDRESS, BIRTHDATE, SEX and
+	// MOTHER_LANGUAGE have forms of their own, any other one is text.
+	Type           string
 	Unique         bool
 	Mandatory      bool
 	MultiValued    bool
@@ -116,7 +119,11 @@ func (s *Server) addTable(entity string, kind tableKind, declared Table) {
 	t := &table{Table: declared, s: s, entity: entity, kind: kind, rows: map[int]*row{}}
 	t.Attributes = slices.Clone(t.Attributes)
 	for i := range t.Attributes {
-		t.Attributes[i].MaxLength = cmp.Or(t.Attributes[i].MaxLength, 255)
+		a := &t.Attributes[i]
+		a.MaxLength = cmp.Or(a.MaxLength, 255)
+		if a.Type == "" || kind == customTable && !slices.Contains(valueTypes, a.Type) {
+			panic(fmt.Sprintf("actitotest: table %s: attribute %s has no type %q", t.Name, a.Name, a.Type))
+		}
 	}
 	if t.ID == "" {
 		t.ID = strconv.Itoa(s.nextID())

@@ -2,6 +2,7 @@ package actitotest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -13,8 +14,8 @@ import (
 func newTransport(server *http.Server) *http.Transport {
 	dial := func(context.Context, string, string) (net.Conn, error) {
 		client, conn := net.Pipe()
-		if err := server.Serve(&singleConn{conn}); err == http.ErrServerClosed {
-			client.Close()
+		if err := server.Serve(&singleConn{conn}); errors.Is(err, http.ErrServerClosed) {
+			_ = client.Close() // of a pipe, which cannot fail
 			return nil, err
 		}
 		return client, nil

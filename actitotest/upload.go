@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -27,7 +28,7 @@ func readUpload(body io.Reader, boundary string, limit int64) (*uploaded, *probl
 	u := &uploaded{}
 	for parts := multipart.NewReader(body, boundary); ; {
 		part, err := parts.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return u, nil
 		}
 		if err != nil {

@@ -11,17 +11,29 @@ func Append(dst []byte, sep byte, cells ...string) []byte {
 			dst = append(dst, sep)
 		}
 		start := len(dst)
-		dst = Quote(append(dst, cell...), start, sep)
+		dst, _ = Quote(append(dst, cell...), start, sep)
 	}
 	return End(dst, line)
 }
 
 // Quote makes the raw text at dst[start:] a cell: it is enclosed in double quotes if it has to be, or if it begins or
-// ends with white space, which some readers trim.
-func Quote(dst []byte, start int, sep byte) []byte {
+// ends with white space, which some readers trim. plain reports that the text is ASCII without NUL, which comes for
+// free here and saves most callers a closer look.
+func Quote(dst []byte, start int, sep byte) (cell []byte, plain bool) {
 	raw := dst[start:]
-	if !needsQuotes(raw, sep) {
-		return dst
+	if len(raw) == 0 {
+		return dst, true
+	}
+	var seen class
+	for _, c := range raw {
+		seen |= classes[c]
+		if c == sep {
+			seen |= special
+		}
+	}
+	plain = seen&odd == 0
+	if seen&special == 0 && !blank(raw[0]) && !blank(raw[len(raw)-1]) {
+		return dst, plain
 	}
 	// The cell is built behind the raw text and then moved over it, so that no scratch space is needed.
 	end := len(dst)
@@ -33,23 +45,25 @@ func Quote(dst []byte, start int, sep byte) []byte {
 		dst = append(dst, c)
 	}
 	dst = append(dst, '"')
-	return dst[:start+copy(dst[start:], dst[end:])]
+	return dst[:start+copy(dst[start:], dst[end:])], plain
 }
 
-func needsQuotes(raw []byte, sep byte) bool {
-	if len(raw) == 0 {
-		return false
+// A class says what a byte means to a cell.
+type class uint8
+
+const (
+	special class = 1 << iota // must be enclosed
+	odd                       // NUL or not ASCII
+)
+
+var classes = func() (table [256]class) {
+	table['"'], table['\n'], table['\r'] = special, special, special
+	table[0] = odd
+	for c := 0x80; c <= 0xff; c++ {
+		table[c] = odd
 	}
-	if blank(raw[0]) || blank(raw[len(raw)-1]) {
-		return true
-	}
-	for _, c := range raw {
-		if c == sep || c == '"' || c == '\n' || c == '\r' {
-			return true
-		}
-	}
-	return false
-}
+	return table
+}()
 
 func blank(c byte) bool { return c == ' ' || c == '\t' }
 

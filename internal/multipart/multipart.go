@@ -119,9 +119,9 @@ func (e *exactReader) Read(p []byte) (int, error) {
 	case int64(n) > e.left:
 		n = int(e.left)
 		err = fmt.Errorf("multipart: %s: the content is longer than announced", e.file)
-	case err == io.EOF && int64(n) < e.left:
+	case errors.Is(err, io.EOF) && int64(n) < e.left:
 		err = fmt.Errorf("multipart: %s: %w", e.file, io.ErrUnexpectedEOF)
-	case err != nil && err != io.EOF:
+	case err != nil && !errors.Is(err, io.EOF):
 		err = fmt.Errorf("multipart: %s: %w", e.file, err)
 	}
 	e.left -= int64(n)

@@ -93,7 +93,7 @@ func TestBodiesAreIndependent(t *testing.T) {
 	require.NoError(t, err)
 	_, err = io.CopyN(io.Discard, first, f.Length()-5)
 	require.NoError(t, err)
-	require.EqualValues(t, f.Length(), len(read(t, f)))
+	require.Len(t, read(t, f), int(f.Length()))
 	rest, err := io.ReadAll(first)
 	require.NoError(t, err)
 	require.Len(t, rest, 5)
@@ -101,7 +101,8 @@ func TestBodiesAreIndependent(t *testing.T) {
 
 func TestFormsDoNotShareABoundary(t *testing.T) {
 	t.Parallel()
-	require.NotEqual(t, form(t).ContentType(), form(t).ContentType())
+	one, other := form(t), form(t)
+	require.NotEqual(t, one.ContentType(), other.ContentType())
 }
 
 func TestAPartThatIsNotAsAnnouncedNeverCompletesTheBody(t *testing.T) {

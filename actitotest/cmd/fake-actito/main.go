@@ -41,7 +41,8 @@ func run(ctx context.Context, out io.Writer, addr, entity string) error {
 	defer fake.Close()
 	addTables(fake, entity)
 
-	listener, err := net.Listen("tcp", addr)
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,315 @@
+package actito
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/actito-go/actito/internal/csvrow"
+)
+
+func TestColumnsOfAStruct(t *testing.T) {
+	t.Parallel()
+	c := mustCodec[customer](t, ProfileTableType)
+	plain := []string{"customerID", "emailAddress", "firstName", "birthDate", "gsmNumber", "points", "vip", "interests", "lastVisit"}
+	for name, test := range map[string]struct {
+		names    []string
+		consents bool
+		want     []string
+	}{
+		"are the sent fields without consents": {nil, false, plain},
+		"hold subscriptions and segmentations on request": {nil, true, append(plain[:len(plain):len(plain)],
+			"subscriptions#Newsletter", "subscriptions#Retargeting", "segmentations#NewsletterActivity", "segmentations#Lapsed")},
+		"can be chosen and ordered":    {[]string{"points", "emailAddress"}, false, []string{"points", "emailAddress"}},
+		"can be chosen among consents": {[]string{"emailAddress", "subscriptions#Newsletter"}, true, []string{"emailAddress", "subscriptions#Newsletter"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cols, err := c.columns(test.names, test.consents)
+			require.NoError(t, err)
+			require.Equal(t, test.want, cols.header())
+		})
+	}
+	for name, test := range map[string]struct {
+		names []string
+		want  string
+	}{
+		"not one without a field":   {[]string{"emailAdress"}, `"emailAdress": no field of actito.customer`},
+		"not one of the server":     {[]string{"creationMoment"}, "server's own"},
+		"not one twice":             {[]string{"points", "points"}, "named twice"},
+		"not a consent by accident": {[]string{"subscriptions#Newsletter"}, "WithSubscriptions"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := c.columns(test.names, false)
+			require.ErrorContains(t, err, test.want)
+		})
+	}
+	t.Run("not a readonly one", func(t *testing.T) {
+		t.Parallel()
+		type row struct {
+			A string `actito:"a,readonly"`
+		}
+		_, err := mustCodec[row](t, CustomTableType).columns([]string{"a"}, false)
+		require.ErrorContains(t, err, "row.A is readonly")
+		_, err = mustCodec[row](t, CustomTableType).columns(nil, false)
+		require.ErrorContains(t, err, "no field")
+	})
+}
+
+func TestColumnsOfMapsMustBeNamed(t *testing.T) {
+	t.Parallel()
+	c := mustCodec[map[string]any](t, ProfileTableType)
+	_, err := c.columns(nil, true)
+	require.ErrorContains(t, err, "name them")
+	for name, want := range map[string]string{
+		"": "empty", "profileId": "server's own", "consents#a": "unknown prefix", "subscriptions#a": "WithSubscriptions",
+	} {
+		_, err := c.columns([]string{name}, false)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestRowsBecomeLines(t *testing.T) {
+	t.Parallel()
+	c := mustCodec[customer](t, ProfileTableType)
+	cols, err := c.columns(nil, true)
+	require.NoError(t, err)
+	line, empty, err := cols.appendRow([]byte("before\n"), ';', &john)
+	require.NoError(t, err)
+	require.Equal(t, "before\n;john@example.com;John;1980-02-03;;42;FALSE;\"wine,\"\"cheese\"\"\";2026-11-23 10:15:00;TRUE;FALSE;TRUE;FALSE\n", string(line))
+	require.Equal(t, blanks{unset: "customerID", null: "gsmNumber"}, empty)
+}
+
+func TestBlanksTellUnsetFromNull(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		Text    string      `actito:"text"`
+		Opt     Opt[string] `actito:"opt"`
+		List    Opt[[]int]  `actito:"list"`
+		Pointer *string     `actito:"pointer"`
+		Zero    int         `actito:"zero,omitzero"`
+		IP      netip.Addr  `actito:"ip"`
+	}
+	full := row{"a", Set("b"), Set([]int{1}), new("c"), 1, netip.IPv4Unspecified()}
+	for name, test := range map[string]struct {
+		change func(*row)
+		want   blanks
+	}{
+		"a full row has none":                   {func(*row) {}, blanks{}},
+		"an empty text is unset":                {func(r *row) { r.Text = "" }, blanks{unset: "text"}},
+		"an Opt can be unset":                   {func(r *row) { r.Opt = Opt[string]{} }, blanks{unset: "opt"}},
+		"an Opt can be null":                    {func(r *row) { r.Opt = Null[string]() }, blanks{null: "opt"}},
+		"an empty text that is set clears":      {func(r *row) { r.Opt = Set("") }, blanks{null: "opt"}},
+		"an empty list that is set clears":      {func(r *row) { r.List = Set([]int{}) }, blanks{null: "list"}},
+		"a nil pointer is unset":                {func(r *row) { r.Pointer = nil }, blanks{unset: "pointer"}},
+		"a pointer to an empty text clears":     {func(r *row) { r.Pointer = new("") }, blanks{null: "pointer"}},
+		"omitzero leaves zero unset":            {func(r *row) { r.Zero = 0 }, blanks{unset: "zero"}},
+		"a type without text is unset":          {func(r *row) { r.IP = netip.Addr{} }, blanks{unset: "ip"}},
+		"the first column of each kind is told": {func(r *row) { *r = row{Opt: Null[string](), List: Null[[]int]()} }, blanks{unset: "text", null: "opt"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cols, err := mustCodec[row](t, CustomTableType).columns(nil, false)
+			require.NoError(t, err)
+			r := full
+			test.change(&r)
+			_, got, err := cols.appendRow(nil, ',', &r)
+			require.NoError(t, err)
+			require.Equal(t, test.want, got)
+		})
+	}
+}
+
+func TestRowsThatAFileCannotHoldAreRefused(t *testing.T) {
+	t.Parallel()
+	c := mustCodec[map[string]any](t, ProfileTableType)
+	c, err := c.keyedBy("id")
+	require.NoError(t, err)
+	cols, err := c.columns([]string{"id", "a", "subscriptions#b"}, true)
+	require.NoError(t, err)
+	for name, test := range map[string]struct {
+		row          map[string]any
+		column, rule string
+	}{
+		"a row without its key":        {map[string]any{"a": 1}, "id", "empty-key"},
+		"a row whose key is null":      {map[string]any{"id": nil}, "id", "empty-key"},
+		"a row whose key is empty":     {map[string]any{"id": ""}, "id", "empty-key"},
+		"a value without a column":     {map[string]any{"id": 1, "z": 1, "y": 1}, "y", "unknown-column"},
+		"a comma within a list":        {map[string]any{"id": 1, "a": []string{"x", "secret,"}}, "a", "multi-value"},
+		"an empty text within a list":  {map[string]any{"id": 1, "a": []string{""}}, "a", "multi-value"},
+		"nil within a list":            {map[string]any{"id": 1, "a": []any{nil}}, "a", "type"},
+		"text that is not UTF-8":       {map[string]any{"id": 1, "a": "secret\xff"}, "a", "text"},
+		"a date that is set and empty": {map[string]any{"id": 1, "a": Set(Date{})}, "a", "empty-value"},
+		"a null subscription":          {map[string]any{"id": 1, "subscriptions#b": nil}, "subscriptions#b", "null-consent"},
+		"a type that no attribute has": {map[string]any{"id": 1, "a": struct{}{}}, "a", "type"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			line, _, err := cols.appendRow([]byte("before\n"), ';', &test.row)
+			requireRefused(t, err, test.column, test.rule)
+			require.NotContains(t, err.Error(), "secret")
+			require.Equal(t, "before\n", string(line), "nothing of the row is left behind")
+		})
+	}
+}
+
+func TestMapsBecomeLinesOfTheNamedColumns(t *testing.T) {
+	t.Parallel()
+	cols, err := mustCodec[map[string]any](t, ProfileTableType).columns([]string{"b", "a", "c", "subscriptions#d"}, true)
+	require.NoError(t, err)
+	line, empty, err := cols.appendRow(nil, '\t', &map[string]any{
+		"a": json.Number("1e2"), "b": []any{true, "x", json.Number("2")}, "c": nil, "profileId": json.Number("7"),
+	})
+	require.NoError(t, err)
+	require.Equal(t, "TRUE,x,2\t100\t\t\n", string(line))
+	require.Equal(t, blanks{unset: "subscriptions#d", null: "c"}, empty)
+}
+
+func TestLinesAreReadBackAsTheyWere(t *testing.T) {
+	t.Parallel()
+	c := mustCodec[wide](t, ProfileTableType)
+	cols, err := c.columns(nil, true)
+	require.NoError(t, err)
+	rapid.Check(t, func(t *rapid.T) {
+		sep := byte(rapid.IntRange(1, 127).Filter(func(b int) bool { return b != '"' && b != '\r' && b != '\n' }).Draw(t, "separator"))
+		row := drawWide(t)
+		file := csvrow.Append(nil, sep, cols.header()...)
+		file, _, err := cols.appendRow(file, sep, &row)
+		require.NoError(t, err)
+
+		r := csv.NewReader(strings.NewReader(string(file)))
+		r.Comma = rune(sep)
+		lines, err := r.ReadAll()
+		require.NoError(t, err)
+		require.Len(t, lines, 2)
+		var got wide
+		require.NoError(t, c.decodeCells(lines[0], lines[1], &got))
+		require.Equal(t, withoutNulls(row), got)
+	})
+}
+
+// withoutNulls is what a file can tell of a row: an empty cell reads as unset.
+func withoutNulls(w wide) wide {
+	unset(&w.OText)
+	unset(&w.OFlag)
+	unset(&w.OInt)
+	unset(&w.OFloat)
+	unset(&w.ODay)
+	unset(&w.OAt)
+	unset(&w.OIP)
+	unset(&w.OFlags)
+	return w
+}
+
+func unset[V any](o *Opt[V]) {
+	if o.IsNull() {
+		*o = Opt[V]{}
+	}
+}
+
+func TestCellsOfRejectsAreRead(t *testing.T) {
+	t.Parallel()
+	header := []string{"emailAddress", "unknown", "points", "vip", "subscriptions#Newsletter", "interests", "gsmNumber", "errorCode"}
+	cells := []string{"john@example.com", "x", "42", "Y", "0", "wine,beer", ""}
+
+	t.Run("into a struct", func(t *testing.T) {
+		t.Parallel()
+		row := customer{Phone: Set("gone")}
+		require.NoError(t, mustCodec[customer](t, ProfileTableType).decodeCells(header, cells, &row))
+		require.Equal(t, customer{
+			Email: "john@example.com", Points: 42, VIP: true, Newsletter: Set(false), Interests: []string{"wine", "beer"},
+		}, row)
+	})
+	t.Run("into a map", func(t *testing.T) {
+		t.Parallel()
+		var row map[string]any
+		require.NoError(t, mustCodec[map[string]any](t, ProfileTableType).decodeCells(header, cells, &row))
+		require.Equal(t, map[string]any{
+			"emailAddress": "john@example.com", "unknown": "x", "points": "42", "vip": "Y", "subscriptions#Newsletter": false, "interests": "wine,beer",
+		}, row)
+	})
+	t.Run("unless they do not fit", func(t *testing.T) {
+		t.Parallel()
+		var row customer
+		err := mustCodec[customer](t, ProfileTableType).decodeCells([]string{"points"}, []string{"secret"}, &row)
+		require.ErrorContains(t, err, `"points"`)
+		require.ErrorContains(t, err, "customer.Points of type int")
+		require.NotContains(t, err.Error(), "secret")
+		var m map[string]any
+		err = mustCodec[map[string]any](t, ProfileTableType).decodeCells([]string{"subscriptions#a"}, []string{"secret"}, &m)
+		require.ErrorContains(t, err, `"subscriptions#a"`)
+		require.NotContains(t, err.Error(), "secret")
+	})
+}
+
+// order is a row of 15 columns.
+type order struct {
+	ID      string      `actito:"orderId,key"`
+	Email   string      `actito:"emailAddress"`
+	First   string      `actito:"firstName"`
+	Last    string      `actito:"lastName"`
+	Street  string      `actito:"street"`
+	Points  int         `actito:"points"`
+	Total   int64       `actito:"total"`
+	Amount  float64     `actito:"amount"`
+	Paid    bool        `actito:"paid"`
+	Phone   Opt[string] `actito:"phone"`
+	Items   Opt[int]    `actito:"items"`
+	Birth   Date        `actito:"birthDate"`
+	At      DateTime    `actito:"orderMoment"`
+	Country Opt[Date]   `actito:"shipped"`
+	Gift    Opt[bool]   `actito:"gift"`
+}
+
+func sampleOrder() *order {
+	return &order{
+		"C-000001", "ann@example.com", "Ann", "Peeters", "Rue de la Loi 1", 42, 1 << 40, 12.5, true, Set("+3210458514"), Set(3),
+		NewDate(1980, 2, 3), DateTimeOf(time.Date(2026, 11, 23, 9, 15, 0, 0, time.UTC)), Set(NewDate(2026, 11, 24)), Set(true),
+	}
+}
+
+func TestWritingARowAllocatesNothing(t *testing.T) {
+	cols, err := mustCodec[order](t, CustomTableType).columns(nil, false)
+	require.NoError(t, err)
+	row := sampleOrder()
+	row.Street = `Rue "de la Loi"; 1`
+	buffer := make([]byte, 0, 1024)
+	require.Zero(t, testing.AllocsPerRun(1000, func() { buffer, _, _ = cols.appendRow(buffer[:0], ';', row) }))
+}
+
+func BenchmarkAppendRow(b *testing.B) {
+	cols, err := mustCodec[order](b, CustomTableType).columns(nil, false)
+	require.NoError(b, err)
+	row := sampleOrder()
+	var buffer []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buffer, _, err = cols.appendRow(buffer[:0], ';', row)
+	}
+	require.NoError(b, err)
+}
+
+func BenchmarkAppendRowOfMap(b *testing.B) {
+	structs := mustCodec[order](b, CustomTableType)
+	cols, err := structs.columns(nil, false)
+	require.NoError(b, err)
+	mapCols, err := mustCodec[map[string]any](b, CustomTableType).columns(cols.header(), false)
+	require.NoError(b, err)
+	body, err := structs.appendRecord(nil, sampleOrder())
+	require.NoError(b, err)
+	row, err := mustCodec[map[string]any](b, CustomTableType).decodeRecord(body)
+	require.NoError(b, err)
+	var buffer []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buffer, _, err = mapCols.appendRow(buffer[:0], ';', &row)
+	}
+	require.NoError(b, err)
+}
