@@ -243,7 +243,7 @@ func TestAnEarlyRefusalOfAnUploadIsSeen(t *testing.T) {
 	staged, err := actito.Stage(t.Context(), actito.DataBytes("c.csv", append([]byte("customerID\n"), noise...)))
 	require.NoError(t, err)
 	defer staged.Close()
-	const tries = 20
+	const tries = 10
 	server.Fail(actitotest.OpRunOnce, actitotest.Times(tries, actitotest.Status(400).Early().WithBody("application/json", `{"status":400,"message":"too large"}`)))
 	for range tries {
 		_, err := client.ETLs.RunOnce(t.Context(), actito.Definition{Name: "noise", Files: []actito.InputFile{{
