@@ -188,6 +188,7 @@ type request struct {
 	file       *upload // in place of body
 	answer     transport.Answer
 	repeatable bool
+	single     bool // never repeated
 	class      Class
 	private    []string // values that must not be shown
 	order      string   // writes of the same order are sent one after another; "" for none
@@ -291,7 +292,8 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 	}
 	call := &transport.Call{
 		Op: r.op, Method: r.method, Template: template, URL: url, Header: c.headers.read, Body: r.body,
-		Answer: r.answer, Repeatable: r.repeatable, Class: uint8(o.class), MaxWait: o.maxWait, Begin: r.begin,
+		Answer: r.answer, Repeatable: r.repeatable, Start: r.begin != nil, Single: r.single,
+		Class: uint8(o.class), MaxWait: o.maxWait, Begin: r.begin,
 	}
 	switch {
 	case r.file != nil:

@@ -320,7 +320,7 @@ func (c *config) build() (*core, error) {
 		Policy: transport.Policy{
 			Tries: c.retry.Tries, MinWait: c.retry.MinWait, MaxWait: c.retry.MaxWait,
 			MaxRetryAfter: c.retry.MaxRetryAfter, Budget: c.retry.Budget,
-			StartTries: 5, StartWithin: time.Minute,
+			StartTries: startTries, StartWithin: time.Minute,
 		},
 		Limits: transport.Timeouts{Answer: c.timeouts.Answer, Import: c.timeouts.Import, Progress: c.timeouts.Progress},
 	})
