@@ -25,8 +25,6 @@ const (
 	fetchTimeout = 30 * time.Second
 	// A refused key is not tried again sooner. Actito may block whoever insists, and no other key is known.
 	refusedPause = 30 * time.Second
-	// After any other failure, so that many callers do not storm a token endpoint that is down.
-	failedPause = time.Second
 )
 
 // TokenSource obtains access tokens, in place of the API key given to [New]. The client keeps a token for 80 % of
@@ -91,7 +89,10 @@ func (k *keySource) Token(ctx context.Context) (Token, error) {
 	return Token{AccessToken: answer.AccessToken, Expiry: asked.Add(expiresIn(answer.ExpiresIn))}, nil
 }
 
-var errNoToken = errors.New("the answer has no accessToken")
+var (
+	errNoToken       = errors.New("the answer has no accessToken")
+	errNoTokenInTime = errors.New("no token within " + fetchTimeout.String())
+)
 
 // expiresIn reads "900s", "900" or 900; anything else is the documented life.
 func expiresIn(raw json.RawMessage) time.Duration {
@@ -194,8 +195,14 @@ func (t *tokenCache) start() {
 		defer cancel()
 		asked := time.Now()
 		f.token, f.err = t.source.Token(ctx)
-		if f.err == nil && f.token.AccessToken == "" {
+		switch {
+		case f.err == nil && f.token.AccessToken == "":
 			f.err = errNoToken
+		case f.err == nil:
+		case t.life.Err() != nil: // the contexts that ended are nobody's who waits
+			f.err = errClosed
+		case time.Since(asked) >= fetchTimeout:
+			f.err = errNoTokenInTime
 		}
 		t.settle(f, asked)
 		close(f.done)
@@ -211,16 +218,20 @@ func (t *tokenCache) settle(f *fetch, asked time.Time) {
 			f.token.Expiry = asked.Add(tokenLife)
 		}
 		t.token, t.failed = f.token, nil
-		t.refreshAt = asked.Add(f.token.Expiry.Sub(asked) * 8 / 10)
+		t.refreshAt = asked.Add(f.token.Expiry.Sub(asked) / 10 * 8)
 		return
 	}
-	pause := failedPause
+	pause, refused := transport.TokenPause, false
 	var fault *transport.Fault
-	if errors.As(f.err, &fault) && (fault.Status == http.StatusUnauthorized || fault.Status == http.StatusForbidden) {
+	if errors.As(f.err, &fault) {
+		refused = fault.Status == http.StatusUnauthorized || fault.Status == http.StatusForbidden
+		pause = max(pause, min(fault.RetryAfter, refusedPause))
+	}
+	if refused {
 		pause = refusedPause
 	}
 	t.failed, t.notBefore = f.err, time.Now().Add(pause)
-	t.log.Warn("actito: no token", slog.Bool("refused", pause == refusedPause), slog.Duration("pause", pause))
+	t.log.Warn("actito: no token", slog.Bool("refused", refused), slog.Duration("pause", pause))
 }
 
 // Invalidate drops the token unless it was replaced meanwhile.
@@ -233,6 +244,8 @@ func (t *tokenCache) Invalidate(token string) {
 }
 
 func (t *tokenCache) close() {
+	t.mu.Lock() // start has begun its work, or will not
 	t.end()
+	t.mu.Unlock()
 	t.work.Wait()
 }

@@ -47,6 +47,9 @@ type core struct {
 	profilesV5 bool
 }
 
+// Format stands for [Client] too. It keeps a print of a client from reading what is in use, keys of writes included.
+func (c *core) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "actito.Client("+c.base+")") }
+
 // headers are built once and shared by all calls: the chain copies before it writes.
 type headers struct {
 	read, write, file http.Header
@@ -265,9 +268,8 @@ func (c *Client) write(ctx context.Context, r *request, opts []CallOption) (stri
 // send is the way of every call but the token's.
 func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply, error) {
 	o := collect(r.class, opts)
-	if c.join(r); r.turn != nil {
-		defer r.turn.leave()
-	}
+	c.join(r)
+	defer r.turn.leave()
 	template := r.path
 	if c.unprefixed {
 		template = unprefixed(template)
@@ -300,7 +302,7 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 		call.Header = c.headers.read.Clone()
 		call.Header.Set("Content-Type", r.file.contentType)
 		call.Header.Set("Expect", "100-continue") // an early refusal is read instead of lost in a reset connection
-		call.Open, call.Length = r.file.open, r.file.length
+		call.Open, call.Length, call.Start = r.file.open, r.file.length, true
 	case r.answer == transport.Stream:
 		call.Header = c.headers.file
 	case r.method != http.MethodGet && r.method != http.MethodDelete: // also without a body: documented for ordinary calls

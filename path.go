@@ -21,6 +21,9 @@ func ByID(id string) Key { return Key{profileID, id} }
 // String names the attribute and hides the value.
 func (k Key) String() string { return k.attribute + "=" + redacted }
 
+// GoString hides the value from %#v.
+func (k Key) GoString() string { return k.String() }
+
 // segment is the key as a path segment.
 func (k Key) segment() (string, error) {
 	switch {

@@ -130,7 +130,10 @@ func (t *ProfileTable[T]) on(op, method, path string, key Key, more ...string) (
 	r := request{op: op, method: method, path: path, segments: append([]string{escape(t.table), segment}, more...),
 		repeatable: true, private: []string{key.value}}
 	if method != http.MethodGet {
-		r.answer, r.order = transport.Any, t.order(key)
+		r.answer, r.order = transport.Maybe, t.order(key)
+	}
+	if method == http.MethodDelete {
+		r.answer = transport.Any
 	}
 	return r, err
 }
@@ -194,7 +197,6 @@ func (t *ProfileTable[T]) Update(ctx context.Context, key Key, row T, opts ...Ca
 	if err != nil {
 		return err
 	}
-	r.answer = transport.Maybe
 	if r.body, err = encode(nil, &row, profileExtra{DataCollection: collect(RealTime, opts).collection}); err != nil {
 		return err
 	}

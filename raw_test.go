@@ -92,7 +92,7 @@ func TestRawCallsAreRepeatedWhereThatIsSafe(t *testing.T) {
 	for method, repeatable := range map[string]bool{"GET": true, "PUT": true, "DELETE": true, "POST": false, "PATCH": false} {
 		for _, allowed := range []bool{false, true} {
 			t.Run(fmt.Sprint(method, allowed), func(t *testing.T) {
-				inStore(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
+				inStoreBubble(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
 					server.Fail(actitotest.AnyOp, actitotest.Pass(), actitotest.LoseAnswer())
 					call := actito.RawCall{Method: method, Path: rawProfiles + "/{key}", Params: map[string]string{"table": "16", "key": "7"}, Repeatable: allowed}
 					if method == http.MethodPost {

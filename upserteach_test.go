@@ -17,8 +17,8 @@ import (
 	"github.com/actito-go/actito/actitotest"
 )
 
-// inStore runs a test of a fake store in virtual time.
-func inStore(t *testing.T, test func(t *testing.T, server *actitotest.Server, client *actito.Client)) {
+// inStoreBubble runs a test of a fake in virtual time.
+func inStoreBubble(t *testing.T, test func(t *testing.T, server *actitotest.Server, client *actito.Client)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -45,7 +45,7 @@ func numbered(n int, asked *int) iter.Seq2[purchase, error] {
 }
 
 func TestUpsertEachYieldsOneResultPerRowInOrder(t *testing.T) {
-	inStore(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
+	inStoreBubble(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
 		rows := func(yield func(purchase, error) bool) {
 			for i := range 250 {
 				row := purchase{ID: fmt.Sprint("K", i+1)}
@@ -81,7 +81,7 @@ func TestUpsertEachYieldsOneResultPerRowInOrder(t *testing.T) {
 }
 
 func TestARefusedRowHoldsUpNoOtherOfItsKey(t *testing.T) {
-	inStore(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
+	inStoreBubble(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
 		customers := profiles[shopper](t, client)
 		var results []actito.UpsertResult
 		for r := range customers.UpsertEach(t.Context(), all(
@@ -100,7 +100,7 @@ func TestARefusedRowHoldsUpNoOtherOfItsKey(t *testing.T) {
 }
 
 func TestRowsWithOneKeyAreSentInOrder(t *testing.T) {
-	inStore(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
+	inStoreBubble(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
 		server.Fail(actitotest.OpProfileUpsert, actitotest.Pass(), actitotest.Status(http.StatusServiceUnavailable), actitotest.LoseAnswer())
 		rows := func(yield func(shopper, error) bool) {
 			for i := range 40 {
@@ -120,7 +120,7 @@ func TestRowsWithOneKeyAreSentInOrder(t *testing.T) {
 }
 
 func TestARowMayBeReusedByItsSource(t *testing.T) {
-	inStore(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
+	inStoreBubble(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
 		orders, err := records[map[string]any](t, client).KeyedBy("orderId")
 		require.NoError(t, err)
 		row := map[string]any{}
@@ -142,7 +142,7 @@ func TestARowMayBeReusedByItsSource(t *testing.T) {
 }
 
 func TestTheErrorOfTheSourceIsTheLastResult(t *testing.T) {
-	inStore(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
+	inStoreBubble(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
 		broken := errors.New("the database went away")
 		rows := func(yield func(purchase, error) bool) {
 			_ = yield(purchase{ID: "K1"}, nil) && yield(purchase{ID: "K2"}, nil) && yield(purchase{}, broken) && yield(purchase{ID: "K4"}, nil)
@@ -157,7 +157,7 @@ func TestTheErrorOfTheSourceIsTheLastResult(t *testing.T) {
 }
 
 func TestNoRowsGiveNoResults(t *testing.T) {
-	inStore(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
+	inStoreBubble(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
 		for range records[purchase](t, client).UpsertEach(t.Context(), all[purchase]()) {
 			t.Error("a result")
 		}
@@ -166,7 +166,7 @@ func TestNoRowsGiveNoResults(t *testing.T) {
 }
 
 func TestLeavingTheLoopEndsTheWork(t *testing.T) {
-	inStore(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
+	inStoreBubble(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
 		server.Fail(actitotest.OpRecordUpsert, actitotest.Times(1000, actitotest.Delay(time.Minute)))
 		asked := 0
 		for range records[purchase](t, client).UpsertEach(t.Context(), numbered(1000, &asked)) {
@@ -180,7 +180,7 @@ func TestLeavingTheLoopEndsTheWork(t *testing.T) {
 }
 
 func TestCancellingEndsTheWorkWithItsError(t *testing.T) {
-	inStore(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
+	inStoreBubble(t, func(t *testing.T, server *actitotest.Server, client *actito.Client) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		asked, n := 0, 0

@@ -115,9 +115,7 @@ func (ch *Chain) Direct(ctx context.Context, c *Call) (*http.Response, error) {
 		return nil, faultOf(err, c)
 	}
 	if resp.StatusCode >= 300 {
-		f := newFault(c, resp)
-		f.Err = errRedirect
-		return nil, f
+		return nil, unfollowed(c, resp)
 	}
 	return resp, nil
 }
