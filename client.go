@@ -215,7 +215,7 @@ type reply struct {
 	stream io.ReadCloser // in place of body, with transport.Stream
 }
 
-// CallOption changes one call.
+// CallOption changes one call. One that is nil changes nothing.
 type CallOption func(*callOptions)
 
 type callOptions struct {
@@ -230,7 +230,8 @@ func Background() CallOption { return func(o *callOptions) { o.class = Backgroun
 // MaxWait bounds how long a call, and each repeat of it, may wait here for its turn. A call that cannot be sent in time fails with [ErrBusy].
 func MaxWait(d time.Duration) CallOption { return func(o *callOptions) { o.maxWait = d } }
 
-// DataCollection says when, where and how the data of a profile write was collected. Other calls ignore it.
+// DataCollection says when, where and how the data of a profile write was collected. Other calls ignore it. With
+// [WithProfilesV5] it is sent in version 4's form (assumed).
 func DataCollection(info DataCollectionInfo) CallOption {
 	return func(o *callOptions) { o.collection = &info }
 }

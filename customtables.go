@@ -18,6 +18,10 @@ const (
 
 // CustomTable is a custom table whose records are T: a struct with actito tags, or map[string]any. It is safe for
 // concurrent use; make one per table and share it.
+//
+// Its methods send one record per call, and Actito runs its scenarios at once (documented). Writes to one business key
+// are sent in the order of the calls. Attributes that are unset are never sent; plain numbers and bools always are. A
+// business key that is empty is a [ValidationError] before anything is sent; what the server refuses is an [APIError].
 type CustomTable[T any] struct {
 	c     *Client
 	table string
@@ -88,7 +92,8 @@ func (t *CustomTable[T]) on(op, method, businessKey string) request {
 	return r
 }
 
-// Get reads a record. One that does not exist is [ErrNotFound].
+// Get reads a record. Attributes without a value read as null into an [Opt], as zero into a plain field. A record that
+// does not exist is [ErrNotFound], which Actito also answers where access is not allowed.
 func (t *CustomTable[T]) Get(ctx context.Context, businessKey string, opts ...CallOption) (T, error) {
 	var record T
 	r := t.on("get record", http.MethodGet, businessKey)
@@ -102,7 +107,8 @@ func (t *CustomTable[T]) Get(ctx context.Context, businessKey string, opts ...Ca
 	return record, nil
 }
 
-// Update changes attributes of an existing record. Unset attributes are not sent and stay as they are (assumed).
+// Update changes attributes of an existing record. Unset attributes are not sent and stay as they are (assumed). One
+// that does not exist is [ErrNotFound].
 func (t *CustomTable[T]) Update(ctx context.Context, businessKey string, record T, opts ...CallOption) error {
 	r := t.on("update record", http.MethodPut, businessKey)
 	r.answer = transport.Maybe
@@ -123,13 +129,13 @@ func (t *CustomTable[T]) Delete(ctx context.Context, businessKey string, opts ..
 	return err
 }
 
-// ListOptions selects records.
+// ListOptions selects records. The zero value selects the first 100, in the server's order.
 type ListOptions struct {
-	SearchField string // with SearchValue: records whose attribute has this value
-	SearchValue string
+	SearchField string // with SearchValue: records whose attribute of this name has this value
+	SearchValue string // in its text form, such as 2026-11-23 or true
 	SortField   string
-	Descending  bool
-	Number      int // how many at most; 0 means 100
+	Descending  bool // with SortField
+	Number      int  // how many at most; 0 means 100
 }
 
 // listQuery is how the wire spells them.
@@ -158,8 +164,8 @@ func (o *ListOptions) check() error {
 	return nil
 }
 
-// List reads records, and tells whether there may be more than those. The API knows no paging: to see others, search
-// more narrowly or raise Number.
+// List reads records, as work of the class [Listing], and tells whether there may be more than those. The API knows no
+// paging: to see others, search more narrowly or raise Number. Whether the server caps Number is not documented.
 func (t *CustomTable[T]) List(ctx context.Context, o ListOptions, opts ...CallOption) (records []T, more bool, err error) {
 	if err := o.check(); err != nil {
 		return nil, false, err

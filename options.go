@@ -219,7 +219,9 @@ func WithUnprefixedPaths() Option {
 	}
 }
 
-// WithProfilesV5 sends single profiles through version 5 of the profiles API.
+// WithProfilesV5 upserts, creates, reads, updates and deletes single profiles through version 5 of the profiles API, which
+// needs a key for the first two. Subscriptions and segmentations of their own stay with version 4. That version 5 exists
+// is documented; the form of its calls is assumed, from one client's unreleased code.
 func WithProfilesV5() Option {
 	return func(c *config) error {
 		c.profilesV5 = true

@@ -11,8 +11,8 @@ type Key struct{ attribute, value string }
 // profileID is the attribute whose value stands alone in a path.
 const profileID = "profileId"
 
-// By names the profile whose unique attribute has this value: By("emailAddress", "ann@example.com"). Any value can be
-// given: it is escaped, and reaches the server as it is.
+// By names the profile whose unique attribute has this value: By("emailAddress", "ann@example.com"). Any value but
+// the empty one can be given: it is escaped, and reaches the server as it is. The attribute's name is case-sensitive.
 func By(attribute, value string) Key { return Key{attribute, value} }
 
 // ByID names a profile by its profile id.

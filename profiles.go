@@ -26,9 +26,12 @@ const (
 // ProfileTable is a profile table whose rows are T: a struct with actito tags, or map[string]any. It is safe for
 // concurrent use; make one per table and share it.
 //
-// Its methods send one profile per call, and Actito runs its scenarios at once. Writes to one key are sent in the
-// order of the calls; a key is one attribute's value, so a profile that is written by two different attributes has
-// two orders.
+// Its methods send one profile per call, and Actito runs its scenarios at once (documented). Writes to one key are sent
+// in the order of the calls; a key is one attribute's value, so a profile that is written by two different attributes
+// has two orders, and so has a table that is opened by its name and by its id.
+//
+// Attributes that are unset are never sent; plain numbers and bools always are. A key or name that is empty is a
+// [ValidationError] before anything is sent; what the server refuses is an [APIError].
 type ProfileTable[T any] struct {
 	c     *Client
 	table string
@@ -169,8 +172,11 @@ func (t *ProfileTable[T]) profilePath() string {
 	return pathProfile
 }
 
-// Get reads a profile. A profile that does not exist is [ErrNotFound], which Actito also answers where access is
-// not allowed.
+// Get reads a profile. Attributes without a value read as null into an [Opt], as zero into a plain field; subscriptions
+// that the server does not name read as unset. A profile that does not exist is [ErrNotFound], which Actito also answers
+// where access is not allowed.
+//
+// Before writing back what was read, unset the consents that were not changed: people may have unsubscribed meanwhile.
 func (t *ProfileTable[T]) Get(ctx context.Context, key Key, opts ...CallOption) (T, error) {
 	var row T
 	err := t.get(ctx, opts, "get profile", t.profilePath(), key, func(body []byte) (err error) {
@@ -181,7 +187,7 @@ func (t *ProfileTable[T]) Get(ctx context.Context, key Key, opts ...CallOption) 
 }
 
 // Update changes attributes of an existing profile. Unset attributes are not sent and stay as they are (assumed:
-// the vendor's demo updates one attribute this way).
+// the vendor's demo updates one attribute this way). One that does not exist is [ErrNotFound].
 func (t *ProfileTable[T]) Update(ctx context.Context, key Key, row T, opts ...CallOption) error {
 	method, encode := http.MethodPut, t.codec.appendProfileV4
 	if t.c.profilesV5 {
@@ -211,7 +217,9 @@ type Subscription struct {
 	Subscribed bool
 }
 
-// Subscriptions reads the subscriptions of a profile. Version 5 of the API has no such call: this is version 4's.
+// Subscriptions reads the subscriptions of a profile. One that is missing may never have been set, or be one that the
+// profile has left: which of them the server lists is not documented. Version 5 of the API has no such call: this is
+// version 4's.
 func (t *ProfileTable[T]) Subscriptions(ctx context.Context, key Key, opts ...CallOption) ([]Subscription, error) {
 	var list []Subscription
 	err := t.get(ctx, opts, "get subscriptions", pathSubscriptions, key, func(body []byte) error {
@@ -229,7 +237,8 @@ func (t *ProfileTable[T]) Subscriptions(ctx context.Context, key Key, opts ...Ca
 	return list, err
 }
 
-// Subscribe subscribes a profile.
+// Subscribe subscribes a profile. Version 5 of the API has no such call: this is version 4's, and so are the other
+// calls for subscriptions and segmentations.
 func (t *ProfileTable[T]) Subscribe(ctx context.Context, key Key, subscription string, opts ...CallOption) error {
 	return t.do(ctx, opts, "subscribe", http.MethodPost, pathSubscription, key, escape(subscription))
 }

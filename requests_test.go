@@ -298,7 +298,8 @@ func newGoldenStore(t *testing.T, opts ...actito.Option) *goldenStore {
 		return &goldenStore{Client: client, wire: w, customers: profiles[shopper](t, client), orders: records[purchase](t, client)}
 	}
 
-	before, err := open(server.Transport()), error(nil)
+	before := open(server.Transport())
+	var err error
 	before.profileID, err = before.customers.Upsert(t.Context(), ann)
 	require.NoError(t, err)
 	_, err = before.orders.Upsert(t.Context(), oneOrder)

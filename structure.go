@@ -122,7 +122,7 @@ func decodeList(body []byte, out any, names ...string) error {
 	return fmt.Errorf("it has no %s", names[0])
 }
 
-// Structure describes a profile table or a custom table.
+// Structure describes a profile table or a custom table. Fields that the library has no name for are in Raw.
 type Structure struct {
 	Table        TableType
 	ID           string // numeric for profile tables, a UUID for custom tables
@@ -149,7 +149,7 @@ type Attribute struct {
 	AcceptedValues []string
 }
 
-// ForeignKey says which table must be loaded first.
+// ForeignKey says that an attribute's values must exist in another table, which is therefore loaded first.
 type ForeignKey struct {
 	Name                string
 	Attribute           string
@@ -159,7 +159,7 @@ type ForeignKey struct {
 	OnDelete            string // such as CASCADE
 }
 
-// UnmarshalJSON reads the API's form.
+// UnmarshalJSON reads the API's form, which does not tell the type of the table: Table stays as it is.
 func (s *Structure) UnmarshalJSON(b []byte) error {
 	var wire struct {
 		ID           text   `json:"id"`
@@ -239,12 +239,14 @@ func (s *StructureService) CustomTables(ctx context.Context, opts ...CallOption)
 	return s.list(ctx, CustomTableType, opts)
 }
 
-// ProfileTable reads one profile table by name or id.
+// ProfileTable reads one profile table by name (case-sensitive) or id. It takes two calls: the list, which tells the id,
+// and the table. One that is not listed is [ErrNotFound].
 func (s *StructureService) ProfileTable(ctx context.Context, table string, opts ...CallOption) (*Structure, error) {
 	return s.get(ctx, ProfileTableType, table, opts)
 }
 
-// CustomTable reads one custom table by name or id.
+// CustomTable reads one custom table by name or UUID. It takes two calls: the list, which tells the UUID, and the table.
+// One that is not listed is [ErrNotFound].
 func (s *StructureService) CustomTable(ctx context.Context, table string, opts ...CallOption) (*Structure, error) {
 	return s.get(ctx, CustomTableType, table, opts)
 }

@@ -9,8 +9,8 @@ import (
 // UpsertResult is what became of one row.
 type UpsertResult struct {
 	Row int    // its number, from 1
-	ID  string // the profile id or business key
-	Err error
+	ID  string // the profile id or business key; "" if the server sent none
+	Err error  // nil: the row is in the table
 }
 
 // eachWindow is how many rows may be under way; the limiter decides how many are sent at once.

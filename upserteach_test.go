@@ -49,12 +49,12 @@ func TestUpsertEachYieldsOneResultPerRowInOrder(t *testing.T) {
 		rows := func(yield func(purchase, error) bool) {
 			for i := range 250 {
 				row := purchase{ID: fmt.Sprint("K", i+1)}
-				switch {
-				case i%10 == 3:
+				switch i % 10 {
+				case 3:
 					row.ID = ""
-				case i%10 == 7:
+				case 7:
 					row.Status = actito.Set("no such status")
-				case i%10 == 8:
+				case 8:
 					row.Customer = "\xff"
 				}
 				if !yield(row, nil) {
