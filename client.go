@@ -96,7 +96,7 @@ func (c *core) client(entity string) *Client {
 }
 
 // Entity returns a client for another entity of the same licence. It shares token, pace, quota and connections.
-func (c *Client) Entity(name string) *Client { return c.core.client(name) }
+func (c *Client) Entity(name string) *Client { return c.client(name) }
 
 // Close ends a token refresh that is under way and closes idle connections. Calls made afterwards fail once their
 // token has run out.
@@ -276,7 +276,7 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 	case r.body != nil:
 		call.Header = c.headers.write
 	}
-	resp, err := c.chain.Do(ctx, call)
+	resp, err := c.chain.Do(ctx, call) //nolint:bodyclose // the chain has, but for streams, which are handed on
 	if err != nil {
 		return reply{}, r.failed(call, err)
 	}

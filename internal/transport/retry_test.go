@@ -32,7 +32,7 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 	time.Sleep(s.took)
 	f := s.steps[min(len(s.sent), len(s.steps))-1]
 	if f == nil {
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody}, nil
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}, nil
 	}
 	made := *f
 	if made.Call == nil {
@@ -286,7 +286,7 @@ func TestACancelledCallTellsWhyAndWhatWentWrongBefore(t *testing.T) {
 				began := time.Now()
 				s2 := inner(func(req *http.Request) (*http.Response, error) {
 					resp, err := s.RoundTrip(req)
-					if f, ok := err.(*Fault); ok && f.Status == 0 {
+					if f := (*Fault)(nil); errors.As(err, &f) && f.Status == 0 {
 						f.Err = cancelled(ctx).Err
 					}
 					return resp, err
