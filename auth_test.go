@@ -21,8 +21,8 @@ import (
 	"github.com/actito-go/actito/actitotest"
 )
 
-// inMemory reaches a fake without a network, as a synctest bubble needs.
-func inMemory(server *actitotest.Server) actito.Option {
+// through reaches a fake without a network, as a synctest bubble needs.
+func through(server *actitotest.Server) actito.Option {
 	return actito.WithHTTPClient(&http.Client{Transport: server.Transport()})
 }
 
@@ -92,7 +92,7 @@ func TestEachCallerWaitsForTheSharedTokenUnderItsOwnContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := newUnlimitedShop(t)
 		server.Fail(actitotest.OpToken, actitotest.Delay(10*time.Second))
-		get := getAnn(t, newClient(t, server, inMemory(server), unpaced))
+		get := getAnn(t, newClient(t, server, through(server), unpaced))
 		began := time.Now()
 		var work sync.WaitGroup
 		first, cancel := context.WithCancel(t.Context())
@@ -121,7 +121,7 @@ func TestATokenIsRefreshedAtFourFifthsOfItsLifeWhileItStillServes(t *testing.T) 
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		server := newUnlimitedShop(t)
-		get := getAnn(t, newClient(t, server, inMemory(server), unpaced))
+		get := getAnn(t, newClient(t, server, through(server), unpaced))
 		require.ErrorIs(t, get(t.Context()), actito.ErrNotFound)
 		time.Sleep(12*time.Minute - time.Second)
 		require.ErrorIs(t, get(t.Context()), actito.ErrNotFound)
@@ -149,7 +149,7 @@ func TestARefreshThatFailsHurtsNobodyWhileTheTokenLives(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		server := newUnlimitedShop(t)
-		get := getAnn(t, newClient(t, server, inMemory(server), unpaced))
+		get := getAnn(t, newClient(t, server, through(server), unpaced))
 		require.ErrorIs(t, get(t.Context()), actito.ErrNotFound)
 		time.Sleep(12 * time.Minute)
 		server.Fail(actitotest.OpToken, actitotest.Times(5, actitotest.Status(503)))
@@ -179,7 +179,7 @@ func TestARefusedTokenIsReplacedOnceThenTheRefusalIsFinal(t *testing.T) {
 				server := newUnlimitedShop(t)
 				server.Fail(actitotest.OpProfileGet, actitotest.Times(tt.refusals, actitotest.Status(401)))
 				began := time.Now()
-				err := getAnn(t, newClient(t, server, inMemory(server)))(t.Context())
+				err := getAnn(t, newClient(t, server, through(server)))(t.Context())
 				require.ErrorIs(t, err, tt.want)
 				assert.Len(t, server.Requests(actitotest.OpProfileGet), tt.calls)
 				assert.Len(t, server.Requests(actitotest.OpToken), tt.tokens)
@@ -281,7 +281,7 @@ func TestAReplacedKeyIsTakenWithoutARestart(t *testing.T) {
 		var asked atomic.Int32
 		var key atomic.Value
 		key.Store("old")
-		client, err := actito.New("", "MyEntity", actito.WithBaseURL(server.URL), inMemory(server),
+		client, err := actito.New("", "MyEntity", actito.WithBaseURL(server.URL), through(server),
 			actito.WithAPIKeyFunc(func(context.Context) (string, error) { asked.Add(1); return key.Load().(string), nil }))
 		require.NoError(t, err)
 		defer client.Close()
@@ -315,7 +315,7 @@ func TestAKeyThatCannotBeReadIsAskedForAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := newUnlimitedShop(t)
 				good := false
-				client, err := actito.New("", "MyEntity", actito.WithBaseURL(server.URL), inMemory(server),
+				client, err := actito.New("", "MyEntity", actito.WithBaseURL(server.URL), through(server),
 					actito.WithAPIKeyFunc(func(context.Context) (string, error) {
 						if good {
 							return server.APIKey, nil
@@ -345,7 +345,7 @@ func TestATokenEndpointThatHangsIsLeftAfter30Seconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := newUnlimitedShop(t)
 		server.Fail(actitotest.OpToken, actitotest.Times(100, actitotest.Hang()))
-		get := getAnn(t, newClient(t, server, inMemory(server), actito.WithRetry(actito.RetryPolicy{Tries: 1})))
+		get := getAnn(t, newClient(t, server, through(server), actito.WithRetry(actito.RetryPolicy{Tries: 1})))
 		began := time.Now()
 		err := get(t.Context())
 		require.ErrorContains(t, err, "no token within 30s")
@@ -360,7 +360,7 @@ func TestCloseEndsARefreshUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
 		server := newUnlimitedShop(t)
 		server.Fail(actitotest.OpToken, actitotest.Hang())
-		client := newClient(t, server, inMemory(server))
+		client := newClient(t, server, through(server))
 		get := getAnn(t, client)
 		failed := make(chan error)
 		go func() { failed <- get(t.Context()) }()
@@ -380,7 +380,7 @@ func TestAClosedClientServesWhileItsTokenLives(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		server := newUnlimitedShop(t)
-		client := newClient(t, server, inMemory(server))
+		client := newClient(t, server, through(server))
 		get := getAnn(t, client)
 		require.ErrorIs(t, get(t.Context()), actito.ErrNotFound)
 		require.NoError(t, client.Close())
@@ -396,7 +396,7 @@ func TestClosingWhileTokensAreAskedForLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	server := newShop(t, actitotest.InMemory())
 	for range 50 {
-		client := newClient(t, server, inMemory(server), unpaced)
+		client := newClient(t, server, through(server), unpaced)
 		get := getAnn(t, client)
 		var work sync.WaitGroup
 		for range 4 {
@@ -415,7 +415,7 @@ func TestATokenEndpointThatNamesATimeIsNotAskedBefore(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := newUnlimitedShop(t)
 				server.Fail(actitotest.OpToken, actitotest.Status(429).WithHeader("Retry-After", header))
-				get := getAnn(t, newClient(t, server, inMemory(server), unpaced, actito.WithRetry(actito.RetryPolicy{Tries: 1})))
+				get := getAnn(t, newClient(t, server, through(server), unpaced, actito.WithRetry(actito.RetryPolicy{Tries: 1})))
 				began := time.Now()
 				for errors.Is(get(t.Context()), actito.ErrTooManyRequests) {
 					time.Sleep(100 * time.Millisecond)

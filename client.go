@@ -110,7 +110,7 @@ func (c *Client) Close() error {
 
 // RawCall is a call that the library has no method for.
 type RawCall struct {
-	Method string
+	Method string            // "" is GET
 	Path   string            // a template, such as "/profiles/v4/entity/{entity}/table/{table}/profile/{key}"
 	Params map[string]string // values of its placeholders, unescaped; {entity} is filled in
 	Query  url.Values
@@ -121,42 +121,30 @@ type RawCall struct {
 	Repeatable bool
 }
 
-// Do is the way out for calls that the library has no method for. They get the same token, pace, repeats and errors.
-// The answer is decoded into out, unless that is nil or the server sent no body.
+// Do is the way out for calls that the library has no method for. They get the same token, pace, repeats and errors;
+// with [WithUnprefixedPaths], their paths lose their category too. The answer, which must be JSON except to a DELETE,
+// is decoded into out, unless that is nil or the server sent no body.
 func (c *Client) Do(ctx context.Context, call RawCall, out any, opts ...CallOption) error {
-	if !strings.HasPrefix(call.Path, "/") {
-		return &ValidationError{Rule: "path", Detail: `the path of a RawCall starts with "/"`}
+	r := request{op: "raw call", method: or(call.Method, http.MethodGet), path: call.Path, query: call.Query.Encode()}
+	r.repeatable = call.Repeatable || r.method != http.MethodPost && r.method != http.MethodPatch
+	if err := r.fill(call.Params); err != nil {
+		return err
 	}
-	r := request{op: "raw call", method: call.Method, path: call.Path, query: call.Query.Encode(), answer: transport.Maybe}
-	r.repeatable = call.Repeatable || call.Method != http.MethodPost && call.Method != http.MethodPatch
-	for _, part := range strings.Split(call.Path, "{")[1:] {
-		name, _, closed := strings.Cut(part, "}")
-		value, ok := call.Params[name]
-		switch {
-		case !closed:
-			return &ValidationError{Rule: "path", Detail: `the path of a RawCall has a "{" without "}"`}
-		case name == "entity" && ok:
-			return &ValidationError{Column: name, Rule: "path", Detail: "the entity is the client's: use Client.Entity"}
-		case name == "entity":
-			continue
-		case !ok:
-			return &ValidationError{Column: name, Rule: "path", Detail: "Params lacks the value of this placeholder"}
-		}
-		r.private = append(r.private, value)
-		r.segments = append(r.segments, escape(value))
+	for _, values := range call.Query {
+		r.private = append(r.private, values...)
 	}
-	switch call.Method {
+	switch r.method {
 	case http.MethodGet:
-		r.answer = transport.JSON
 	case http.MethodDelete:
 		r.answer = transport.Any
+	default:
+		r.answer = transport.Maybe
 	}
 	if call.Body != nil {
-		body, err := json.Marshal(call.Body)
-		if err != nil {
-			return &ValidationError{Rule: "json", Detail: "the body cannot be encoded as JSON", Err: err}
+		var err error
+		if r.body, err = json.Marshal(call.Body); err != nil {
+			return &ValidationError{Column: "Body", Rule: "json", Detail: "it cannot be encoded as JSON", Err: err}
 		}
-		r.body = body
 	}
 	reply, err := c.send(ctx, &r, opts)
 	if err != nil || out == nil || len(bytes.TrimSpace(reply.body)) == 0 {
@@ -164,6 +152,30 @@ func (c *Client) Do(ctx context.Context, call RawCall, out any, opts ...CallOpti
 	}
 	if err := json.Unmarshal(reply.body, out); err != nil {
 		return r.undecodable(reply, err)
+	}
+	return nil
+}
+
+// fill checks the path of a raw call and takes the values of its placeholders.
+func (r *request) fill(params map[string]string) error {
+	if !strings.HasPrefix(r.path, "/") || strings.ContainsAny(r.path, "?#") {
+		return &ValidationError{Column: "Path", Rule: "path", Detail: `it starts with "/" and holds no query: use Query`}
+	}
+	for _, part := range strings.Split(r.path, "{")[1:] {
+		name, _, closed := strings.Cut(part, "}")
+		value, given := params[name]
+		switch {
+		case !closed:
+			return &ValidationError{Column: "Path", Rule: "path", Detail: `it has a "{" without "}"`}
+		case name == "entity" && given:
+			return &ValidationError{Column: name, Rule: "path", Detail: "the entity is the client's: use Client.Entity"}
+		case name == "entity":
+		case !given:
+			return &ValidationError{Column: name, Rule: "path", Detail: "Params lacks the value of this placeholder"}
+		default:
+			r.private = append(r.private, value)
+			r.segments = append(r.segments, escape(value))
+		}
 	}
 	return nil
 }
@@ -179,10 +191,12 @@ type request struct {
 	file       *upload // in place of body
 	answer     transport.Answer
 	repeatable bool
+	single     bool // never repeated
 	class      Class
 	private    []string // values that must not be shown
 	order      string   // writes of the same order are sent one after another; "" for none
 	turn       *turn    // in that order, if it was taken before
+	id         string   // of what is written, where it is known before
 	begin      func(context.Context) error
 }
 
@@ -227,17 +241,33 @@ func collect(class Class, opts []CallOption) callOptions {
 	}
 	o := callOptions{class: class}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	return o
+}
+
+// join takes the request's turn among the writes to its key, unless it has one. Sending it leaves the turn.
+func (c *Client) join(r *request) {
+	if r.turn == nil && r.order != "" {
+		r.turn = c.turns.join(r.order)
+	}
+}
+
+// write sends a write and returns the id of what it wrote.
+func (c *Client) write(ctx context.Context, r *request, opts []CallOption) (string, error) {
+	reply, err := c.send(ctx, r, opts)
+	if err != nil {
+		return "", err
+	}
+	return or(newID(reply), r.id), nil
 }
 
 // send is the way of every call but the token's.
 func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply, error) {
 	o := collect(r.class, opts)
-	if r.turn == nil && r.order != "" {
-		r.turn = c.turns.join(r.order)
-	}
+	c.join(r)
 	defer r.turn.leave()
 	template := r.path
 	if c.unprefixed {
@@ -263,17 +293,18 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 	}
 	call := &transport.Call{
 		Op: r.op, Method: r.method, Template: template, URL: url, Header: c.headers.read, Body: r.body,
-		Answer: r.answer, Repeatable: r.repeatable, Class: uint8(o.class), MaxWait: o.maxWait, Begin: r.begin,
+		Answer: r.answer, Repeatable: r.repeatable, Start: r.begin != nil, Single: r.single,
+		Class: uint8(o.class), MaxWait: o.maxWait, Begin: r.begin,
 	}
 	switch {
 	case r.file != nil:
 		call.Header = c.headers.read.Clone()
 		call.Header.Set("Content-Type", r.file.contentType)
 		call.Header.Set("Expect", "100-continue") // an early refusal is read instead of lost in a reset connection
-		call.Open, call.Length, call.Start = r.file.open, r.file.length, true
+		call.Open, call.Length = r.file.open, r.file.length
 	case r.answer == transport.Stream:
 		call.Header = c.headers.file
-	case r.body != nil:
+	case r.method != http.MethodGet && r.method != http.MethodDelete: // also without a body: documented for ordinary calls
 		call.Header = c.headers.write
 	}
 	resp, err := c.chain.Do(ctx, call) //nolint:bodyclose // the chain has, but for streams, which are handed on

@@ -47,34 +47,31 @@ func (t *CustomTable[T]) KeyedBy(attribute string) (*CustomTable[T], error) {
 	return &CustomTable[T]{t.c, t.table, codec}, nil
 }
 
-// Upsert creates the record or updates the one with its business key, which it returns; "" if the server sent none.
-// Unset attributes are not sent.
+// Upsert creates the record or updates the one with its business key, which it returns; "" if neither the record nor
+// the server named one. Unset attributes are not sent, and stay as they are on an update.
 //
 // A table may generate its keys. Then a record without one is created each time: such a call is never repeated
 // unless the server certainly did nothing, and a failure that leaves that open is an [OutcomeUnknownError].
 func (t *CustomTable[T]) Upsert(ctx context.Context, record T, opts ...CallOption) (string, error) {
-	return t.upsert(ctx, &record, nil, opts)
+	r, err := t.upsert(&record, opts)
+	if err != nil {
+		return "", err
+	}
+	return t.c.write(ctx, &r, opts)
 }
 
-func (t *CustomTable[T]) upsert(ctx context.Context, record *T, turn *turn, opts []CallOption) (string, error) {
-	_, key, hasKey, err := t.codec.key(record)
+func (t *CustomTable[T]) upsert(record *T, _ []CallOption) (request, error) {
+	r := request{op: "upsert record", method: http.MethodPost, path: pathRecords, segments: []string{escape(t.table)}, answer: transport.Maybe}
+	_, key, hasKey, err := t.codec.sentKey(record)
 	if err != nil {
-		return "", err
+		return r, err
 	}
-	r := request{op: "upsert record", method: http.MethodPost, path: pathRecords, segments: []string{escape(t.table)},
-		answer: transport.Maybe, repeatable: hasKey, turn: turn}
 	if hasKey {
-		r.private = []string{key}
-		r.order = t.order(key)
+		r.private, r.id = []string{key}, key
+		r.order, r.repeatable = t.order(key), true
 	}
-	if r.body, err = t.codec.appendRecord(make([]byte, 0, bodySize), record); err != nil {
-		return "", err
-	}
-	reply, err := t.c.send(ctx, &r, opts)
-	if err != nil {
-		return "", err
-	}
-	return newID(reply), nil
+	r.body, err = t.codec.appendRecord(make([]byte, 0, bodySize), record)
+	return r, err
 }
 
 func (t *CustomTable[T]) order(key string) string {
@@ -144,12 +141,28 @@ type listQuery struct {
 	Number      int    `url:"number"`
 }
 
+func (o *ListOptions) check() error {
+	refuse := func(field, detail string) error {
+		return &ValidationError{Column: field, Rule: "list-options", Detail: detail}
+	}
+	switch {
+	case o.SearchField == "" && o.SearchValue != "":
+		return refuse("SearchField", "it says where SearchValue is searched")
+	case o.SearchField != "" && o.SearchValue == "":
+		return refuse("SearchValue", "a search needs a value: records without one cannot be searched")
+	case o.SortField == "" && o.Descending:
+		return refuse("SortField", "it says by what Descending sorts")
+	case o.Number < 0:
+		return refuse("Number", "it is not negative")
+	}
+	return nil
+}
+
 // List reads records, and tells whether there may be more than those. The API knows no paging: to see others, search
 // more narrowly or raise Number.
 func (t *CustomTable[T]) List(ctx context.Context, o ListOptions, opts ...CallOption) (records []T, more bool, err error) {
-	if (o.SearchField == "") != (o.SearchValue == "") || o.Number < 0 {
-		return nil, false, &ValidationError{Column: "ListOptions", Rule: "list-options",
-			Detail: "SearchField and SearchValue belong together, and Number is not negative"}
+	if err := o.check(); err != nil {
+		return nil, false, err
 	}
 	q := listQuery{o.SearchField, o.SearchValue, o.SortField, nil, or(o.Number, 100)}
 	if ascending := !o.Descending; o.SortField != "" {
@@ -172,23 +185,11 @@ func (t *CustomTable[T]) List(ctx context.Context, o ListOptions, opts ...CallOp
 }
 
 // UpsertEach upserts one record after another, several at a time as the licence's pace allows, as [Background] work.
-// It yields one [UpsertResult] per record, in their order; records with the same key are sent in that order too. When
-// the source fails, its error is the last result. Leaving the loop cancels what is under way.
+// It yields one [UpsertResult] per record, in their order; records with the same key are sent in that order too. A
+// record may be reused by its source once the next one is asked for.
+//
+// When the source fails, its error is the last result. When the context ends, no further record is taken, and the last
+// result has its error. Leaving the loop cancels what is under way.
 func (t *CustomTable[T]) UpsertEach(ctx context.Context, records iter.Seq2[T, error], opts ...CallOption) iter.Seq[UpsertResult] {
-	return upsertEach(ctx, records, func(record *T) upsertFunc {
-		turn := t.join(record)
-		return func(ctx context.Context) (string, error) {
-			defer turn.leave() // also where the row is refused before it is sent
-			return t.upsert(ctx, record, turn, append([]CallOption{Background()}, opts...))
-		}
-	})
-}
-
-// join takes a record's turn in the order of its key's writes, before it is sent.
-func (t *CustomTable[T]) join(record *T) *turn {
-	_, key, ok, err := t.codec.key(record)
-	if err != nil || !ok {
-		return nil
-	}
-	return t.c.turns.join(t.order(key))
+	return upsertEach(ctx, t.c, records, opts, t.upsert)
 }

@@ -137,7 +137,7 @@ func TestUpsertEachKeepsTheOrderOfEachKeyThroughFaults(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		server := newUnlimitedShop(t)
-		client := newClient(t, server, inMemory(server), unpaced, patient)
+		client := newClient(t, server, through(server), unpaced, patient)
 		customers, err := actito.Profiles[customer](client, "Customers")
 		require.NoError(t, err)
 		random := rand.New(rand.NewPCG(7, 7))
@@ -175,7 +175,7 @@ func TestLeavingUpsertEachEarlyEndsWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
 		server := newUnlimitedShop(t)
 		server.Fail(actitotest.OpProfileUpsert, actitotest.Times(100, actitotest.Delay(10*time.Second)))
-		customers, err := actito.Profiles[customer](newClient(t, server, inMemory(server), unpaced), "Customers")
+		customers, err := actito.Profiles[customer](newClient(t, server, through(server), unpaced), "Customers")
 		require.NoError(t, err)
 		read := 0
 		endless := func(yield func(customer, error) bool) {

@@ -58,7 +58,7 @@ func TestTokensMayComeFromElsewhere(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := newUnlimitedShop(t)
 				asked := 0
-				client, err := actito.New("", "MyEntity", actito.WithBaseURL(server.URL), inMemory(server),
+				client, err := actito.New("", "MyEntity", actito.WithBaseURL(server.URL), through(server),
 					actito.WithTokenSource(tokenSource(func(context.Context) (actito.Token, error) {
 						asked++
 						value, err := tokenOf(server)
@@ -106,7 +106,7 @@ func TestATokenSourceThatFails(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				server := newUnlimitedShop(t)
-				client, err := actito.New("", "MyEntity", actito.WithBaseURL(server.URL), inMemory(server), actito.WithTokenSource(tt.source))
+				client, err := actito.New("", "MyEntity", actito.WithBaseURL(server.URL), through(server), actito.WithTokenSource(tt.source))
 				require.NoError(t, err)
 				defer client.Close()
 				began := time.Now()

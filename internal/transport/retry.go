@@ -108,7 +108,7 @@ func (t *tries) again(ctx context.Context, f *Fault) bool {
 		t.wait = 0
 		return true
 	}
-	if !f.transient() || !t.call.Repeatable && !f.Undone {
+	if t.call.Single || !f.transient() || !t.call.Repeatable && !f.Undone {
 		return false
 	}
 	n, most := t.made, t.policy.Tries
