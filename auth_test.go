@@ -109,7 +109,7 @@ func TestEachCallerWaitsForTheSharedTokenUnderItsOwnContext(t *testing.T) {
 			assert.Equal(t, 5*time.Second, time.Since(began))
 		})
 		work.Go(func() {
-			assert.ErrorIs(t, get(t.Context()), actito.ErrNotFound)
+			assert.ErrorIs(t, get(t.Context()), actito.ErrNotFound) //nolint:testifylint // not the test's goroutine
 			assert.Equal(t, 10*time.Second, time.Since(began))
 		})
 		work.Wait()
