@@ -41,18 +41,17 @@ type Token struct {
 
 const redacted = "REDACTED"
 
-func (Token) String() string             { return redacted }
-func (Token) GoString() string           { return redacted }
-func (Token) LogValue() slog.Value       { return slog.StringValue(redacted) }
+// Format writes REDACTED, whatever the verb.
 func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue is REDACTED.
+func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // secret is an API key. It prints as REDACTED.
 type secret string
 
-func (secret) String() string             { return redacted }
-func (secret) GoString() string           { return redacted }
-func (secret) LogValue() slog.Value       { return slog.StringValue(redacted) }
 func (secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (secret) LogValue() slog.Value       { return slog.StringValue(redacted) }
 
 // keySource exchanges an API key for tokens.
 type keySource struct {
@@ -74,7 +73,7 @@ func (k *keySource) Token(ctx context.Context) (Token, error) {
 	head.Set("Authorization", key) // no scheme word: documented
 	asked := time.Now()
 	c := &transport.Call{Op: opToken, Method: http.MethodGet, Template: pathToken, URL: k.base + pathToken, Header: head}
-	resp, err := k.call(ctx, c)
+	resp, err := k.call(ctx, c) //nolint:bodyclose // the chain has read and closed it
 	if err != nil {
 		return Token{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -112,7 +111,7 @@ func TestAServerThatAsksForMoreThanAMinuteEndsTheCallAtOnce(t *testing.T) {
 				began := time.Now()
 				err := r.call(t.Context(), s)
 				assert.Zero(t, time.Since(began))
-				assert.ErrorContains(t, err, "(the server asks to wait 1m1s)")
+				require.ErrorContains(t, err, "(the server asks to wait 1m1s)")
 				assert.True(t, actito.Retryable(err))
 			})
 		})
@@ -253,7 +252,7 @@ func TestAnEarlyRefusalOfAnUploadIsSeen(t *testing.T) {
 		var api *actito.APIError
 		require.ErrorAs(t, err, &api)
 		require.Equal(t, "too large", api.Message)
-		require.False(t, errors.Is(err, actito.ErrOutcomeUnknown))
+		require.NotErrorIs(t, err, actito.ErrOutcomeUnknown)
 	}
 	usage, err := client.Quota.Usage(t.Context(), "16")
 	require.NoError(t, err)

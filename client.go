@@ -96,7 +96,7 @@ func (c *core) client(entity string) *Client {
 }
 
 // Entity returns a client for another entity of the same licence. It shares token, pace, quota and connections.
-func (c *Client) Entity(name string) *Client { return c.core.client(name) }
+func (c *Client) Entity(name string) *Client { return c.client(name) }
 
 // Close ends a token refresh that is under way and closes idle connections. Calls made afterwards fail once their
 // token has run out.
@@ -302,13 +302,13 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 		call.Header = c.headers.read.Clone()
 		call.Header.Set("Content-Type", r.file.contentType)
 		call.Header.Set("Expect", "100-continue") // an early refusal is read instead of lost in a reset connection
-		call.Open, call.Length, call.Start = r.file.open, r.file.length, true
+		call.Open, call.Length = r.file.open, r.file.length
 	case r.answer == transport.Stream:
 		call.Header = c.headers.file
 	case r.method != http.MethodGet && r.method != http.MethodDelete: // also without a body: documented for ordinary calls
 		call.Header = c.headers.write
 	}
-	resp, err := c.chain.Do(ctx, call)
+	resp, err := c.chain.Do(ctx, call) //nolint:bodyclose // the chain has, but for streams, which are handed on
 	if err != nil {
 		return reply{}, r.failed(call, err)
 	}

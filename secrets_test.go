@@ -21,7 +21,7 @@ func newLogger(w io.Writer) *slog.Logger {
 // keepsSecrets searches everything that a program might print for what must not be seen.
 func (s *faultyShop) keepsSecrets(t testing.TB, err error) {
 	t.Helper()
-	newLogger(&s.log).Error("failed", "err", err, "client", s.client, "table", s.customers)
+	newLogger(&s.log).Error("failed", slog.Any("err", err), slog.Any("client", s.client), slog.Any("table", s.customers))
 	shown := map[string]string{"the log": s.log.String()}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		shown["the error by "+verb] = fmt.Sprintf(verb, err)

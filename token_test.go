@@ -63,7 +63,7 @@ func TestKeysAndTokensPrintAsRedacted(t *testing.T) {
 	t.Parallel()
 	const value = "eyJhbGciOi"
 	var log strings.Builder
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "token", Token{AccessToken: value}, "to", &Token{AccessToken: value}, "key", secret(value))
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", slog.Any("token", Token{AccessToken: value}), slog.Any("to", &Token{AccessToken: value}), slog.Any("key", secret(value)))
 	assert.NotContains(t, log.String(), value)
 	for _, v := range []any{Token{AccessToken: value}, &Token{AccessToken: value}, []Token{{AccessToken: value}}, secret(value), []secret{value}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {

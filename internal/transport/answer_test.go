@@ -93,7 +93,7 @@ func TestAnAnswerThatBreaksOffIsABrokenConnection(t *testing.T) {
 	t.Parallel()
 	cut := errors.New("reset")
 	link := &answer{next: inner(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"a`), failing{cut}))}, nil
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"a`), failing{cut}))}, nil
 	})}
 	_, err := link.RoundTrip(requestFor(t, &Call{Answer: Maybe}))
 	f := faultFrom(t, err)

@@ -139,7 +139,7 @@ func TestTheIDOfARequestIsFound(t *testing.T) {
 
 func TestAnErrorBodyIsBounded(t *testing.T) {
 	t.Parallel()
-	endless := &http.Response{StatusCode: 500, Header: http.Header{}, Body: io.NopCloser(endlessly('x'))}
+	endless := &http.Response{StatusCode: http.StatusInternalServerError, Header: http.Header{}, Body: io.NopCloser(endlessly('x'))}
 	f := readFault(&Call{}, endless)
 	assert.Len(t, f.Body, 1<<20)
 }

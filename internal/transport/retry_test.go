@@ -32,7 +32,7 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 	time.Sleep(s.took)
 	f := s.steps[min(len(s.sent), len(s.steps))-1]
 	if f == nil {
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody}, nil
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}, nil
 	}
 	made := *f
 	if made.Call == nil {
@@ -97,16 +97,18 @@ func TestWhatIsRepeated(t *testing.T) {
 		"408 is not, and proves nothing":    {call: Call{Repeatable: true}, steps: []*Fault{status(408)}, attempts: 1, status: 408},
 		"an answer that is not JSON is not": {call: Call{Repeatable: true}, steps: []*Fault{{Status: 200, Err: errNotJSON}}, attempts: 1, status: 200},
 		"the fourth try is the last":        {call: Call{Repeatable: true}, steps: []*Fault{status(503)}, attempts: 4, status: 503},
-		"a doubling call is not after a broken connection":   {steps: []*Fault{reset}, attempts: 1},
-		"a doubling call is where no connection was made":    {steps: []*Fault{refused, nil}, attempts: 2, success: true},
-		"a doubling call is after 429":                       {steps: []*Fault{busy, nil}, attempts: 2, success: true},
-		"a doubling call is after a 503 that is sure":        {steps: []*Fault{sure503, nil}, attempts: 2, success: true},
-		"a doubling call is not after another 503":           {steps: []*Fault{status(503)}, attempts: 1, status: 503},
-		"a doubling call is not after 502":                   {steps: []*Fault{status(502)}, attempts: 1, status: 502},
-		"a doubling call is not after 504":                   {steps: []*Fault{status(504)}, attempts: 1, status: 504},
-		"a doubling call ends at the first doubt":            {steps: []*Fault{busy, sure503, reset, nil}, attempts: 3},
-		"a doubling call may fail to the end surely":         {steps: []*Fault{busy}, attempts: 4, status: 429, undone: true},
-		"the start of an import has five tries":              {call: Call{Start: true}, steps: []*Fault{busy}, attempts: 5, status: 429, undone: true},
+		"a doubling call is not after a broken connection": {steps: []*Fault{reset}, attempts: 1},
+		"a doubling call is where no connection was made":  {steps: []*Fault{refused, nil}, attempts: 2, success: true},
+		"a doubling call is after 429":                     {steps: []*Fault{busy, nil}, attempts: 2, success: true},
+		"a doubling call is after a 503 that is sure":      {steps: []*Fault{sure503, nil}, attempts: 2, success: true},
+		"a doubling call is not after another 503":         {steps: []*Fault{status(503)}, attempts: 1, status: 503},
+		"a doubling call is not after 502":                 {steps: []*Fault{status(502)}, attempts: 1, status: 502},
+		"a doubling call is not after 504":                 {steps: []*Fault{status(504)}, attempts: 1, status: 504},
+		"a doubling call ends at the first doubt":          {steps: []*Fault{busy, sure503, reset, nil}, attempts: 3},
+		"a doubling call may fail to the end surely":       {steps: []*Fault{busy}, attempts: 4, status: 429, undone: true},
+		"the start of an import has five tries":            {call: Call{Start: true}, steps: []*Fault{busy}, attempts: 5, status: 429, undone: true},
+		"a call that is single is not":                     {call: Call{Single: true, Repeatable: true}, steps: []*Fault{busy}, attempts: 1, status: 429, undone: true},
+		"a single call gets a new token all the same":      {call: Call{Single: true, Repeatable: true}, steps: []*Fault{status(401), nil}, attempts: 2, success: true},
 		"401 is, once":                                       {steps: []*Fault{status(401), nil}, attempts: 2, success: true},
 		"401 is not twice":                                   {steps: []*Fault{status(401)}, attempts: 2, status: 401, undone: true},
 		"401 is not counted as a try":                        {call: Call{Repeatable: true}, steps: []*Fault{status(401), status(503)}, attempts: 5, status: 503},
@@ -286,7 +288,7 @@ func TestACancelledCallTellsWhyAndWhatWentWrongBefore(t *testing.T) {
 				began := time.Now()
 				s2 := inner(func(req *http.Request) (*http.Response, error) {
 					resp, err := s.RoundTrip(req)
-					if f, ok := err.(*Fault); ok && f.Status == 0 {
+					if f := (*Fault)(nil); errors.As(err, &f) && f.Status == 0 {
 						f.Err = cancelled(ctx).Err
 					}
 					return resp, err

@@ -87,7 +87,7 @@ func (s *slowly) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := pause(req.Context(), s.answer); err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: &slowBody{req.Context(), s.download, strings.NewReader(s.body)}}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: &slowBody{req.Context(), s.download, strings.NewReader(s.body)}}, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {
