@@ -227,8 +227,14 @@ type callOptions struct {
 // Background lets a call wait behind those of handlers.
 func Background() CallOption { return func(o *callOptions) { o.class = BackgroundWork } }
 
-// MaxWait bounds how long a call, and each repeat of it, may wait here for its turn. A call that cannot be sent in time fails with [ErrBusy].
-func MaxWait(d time.Duration) CallOption { return func(o *callOptions) { o.maxWait = d } }
+// MaxWait bounds how long a call, and each repeat of it, may wait here for its turn; 0 is no wait at all. A call that
+// cannot be sent in time fails with [ErrBusy].
+func MaxWait(d time.Duration) CallOption {
+	if d <= 0 {
+		d = -1 // 0 would be no bound
+	}
+	return func(o *callOptions) { o.maxWait = d }
+}
 
 // DataCollection says when, where and how the data of a profile write was collected. Other calls ignore it. With
 // [WithProfilesV5] it is sent in version 4's form (assumed).
@@ -320,9 +326,12 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 
 // awaitTurn waits until earlier writes to the same key have ended.
 func (r *request) awaitTurn(ctx context.Context, o callOptions) error {
+	if r.turn.first == nil {
+		return nil // nobody was ahead
+	}
 	began := time.Now()
 	bounded := ctx
-	if o.maxWait > 0 {
+	if o.maxWait != 0 {
 		var cancel context.CancelFunc
 		bounded, cancel = context.WithTimeout(ctx, o.maxWait)
 		defer cancel()

@@ -49,6 +49,8 @@ type Execution struct {
 	End    time.Time // zero while it runs
 	Files  []FileResult
 	Raw    json.RawMessage // as the server sent it; nil if the server sent only an id
+
+	AlreadyStarted bool // a former call with the same [Once] key started it, and this one sent nothing
 }
 
 // FileResult is what became of one file.
