@@ -2,6 +2,7 @@ package actito
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -125,7 +126,7 @@ type RawCall struct {
 // with [WithUnprefixedPaths], their paths lose their category too. The answer, which must be JSON except to a DELETE,
 // is decoded into out, unless that is nil or the server sent no body.
 func (c *Client) Do(ctx context.Context, call RawCall, out any, opts ...CallOption) error {
-	r := request{op: "raw call", method: or(call.Method, http.MethodGet), path: call.Path, query: call.Query.Encode()}
+	r := request{op: "raw call", method: cmp.Or(call.Method, http.MethodGet), path: call.Path, query: call.Query.Encode()}
 	r.repeatable = call.Repeatable || r.method != http.MethodPost && r.method != http.MethodPatch
 	if err := r.fill(call.Params); err != nil {
 		return err
@@ -268,7 +269,7 @@ func (c *Client) write(ctx context.Context, r *request, opts []CallOption) (stri
 	if err != nil {
 		return "", err
 	}
-	return or(newID(reply), r.id), nil
+	return cmp.Or(newID(reply), r.id), nil
 }
 
 // send is the way of every call but the token's.

@@ -2,6 +2,7 @@ package actito
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -140,7 +141,7 @@ func (s *ExecutionService) Get(ctx context.Context, id string, opts ...CallOptio
 	if err != nil {
 		return nil, r.undecodable(reply{status: http.StatusOK, body: raw}, err)
 	}
-	e.ID = or(e.ID, id)
+	e.ID = cmp.Or(e.ID, id)
 	return e, nil
 }
 

@@ -2,6 +2,7 @@ package actito
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -243,8 +244,8 @@ func (im *importRun) send(ctx context.Context, form *multipart.Form, reservation
 	if decoded, err := im.c.decodeExecution(reply.body); err == nil {
 		exec = decoded
 	}
-	exec.ETLID = or(exec.ETLID, im.etlID)
-	if exec.ID = or(exec.ID, newID(reply)); exec.ID == "" {
+	exec.ETLID = cmp.Or(exec.ETLID, im.etlID)
+	if exec.ID = cmp.Or(exec.ID, newID(reply)); exec.ID == "" {
 		return nil, &OutcomeUnknownError{RowsMayBeImported: true, UnitMayBeUsed: true,
 			Err: r.undecodable(reply, errors.New("it accepts the import and does not say its id"))}
 	}
