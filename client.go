@@ -281,11 +281,10 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 	if c.unprefixed {
 		template = unprefixed(template)
 	}
-	path, err := expand(template, c.entity, r.segments)
+	url, err := expand(c.base+template, c.entity, r.segments)
 	if err != nil {
 		return reply{}, err
 	}
-	url := c.base + path
 	if r.query != "" {
 		url += "?" + r.query
 	}
@@ -294,10 +293,8 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 			slog.String("method", r.method), slog.String("path", template), slog.Int("bytes", len(r.body)))
 		return reply{status: http.StatusNoContent}, ctx.Err()
 	}
-	if r.turn != nil {
-		if err := r.awaitTurn(ctx, o); err != nil {
-			return reply{}, err
-		}
+	if err := r.awaitTurn(ctx, o); err != nil {
+		return reply{}, err
 	}
 	call := &transport.Call{
 		Op: r.op, Method: r.method, Template: template, URL: url, Header: c.headers.read, Body: r.body,
@@ -327,7 +324,7 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 
 // awaitTurn waits until earlier writes to the same key have ended.
 func (r *request) awaitTurn(ctx context.Context, o callOptions) error {
-	if r.turn.first == nil {
+	if r.turn == nil || r.turn.first == nil {
 		return nil // nobody was ahead
 	}
 	began := time.Now()

@@ -7,15 +7,15 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
-	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // send is the innermost link: one HTTP exchange, with each of its phases bounded.
 type send struct {
-	next   http.RoundTripper
-	limits Timeouts
+	next     http.RoundTripper
+	limits   Timeouts
+	watchdog watchdog
 }
 
 func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -30,15 +30,15 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 
 	ctx, cancel := context.WithCancelCause(parent)
-	a := &attempt{parent: parent, ctx: ctx, cancel: cancel, limits: s.limits, limit: stall{"answer", s.limits.Answer}}
+	a := &attempt{send: s, parent: parent, ctx: ctx, cancel: cancel, limit: stall{"answer", s.limits.Answer}}
 	if c.Open != nil {
-		a.limit = stall{"progress of the upload", s.limits.Progress}
+		a.limit = stall{uploadStall, s.limits.Progress}
 	}
-	a.timer = time.AfterFunc(a.limit.after, a.stalled)
-	// Whether a connection was made is known only from a transport that reports both ends of the search for one.
-	a.trace.GetConn = func(string) { a.asked.Store(true) }
-	a.trace.GotConn = func(httptrace.GotConnInfo) { a.connected.Store(true) }
-	out := req.WithContext(httptrace.WithClientTrace(ctx, &a.trace))
+	s.watchdog.watch(a)
+	if !c.Repeatable || c.Method == http.MethodDelete {
+		ctx = a.traced(ctx)
+	}
+	out := req.WithContext(ctx)
 	var up *uploading
 	if c.Open != nil {
 		up = &uploading{attempt: a, body: req.Body, left: req.ContentLength, start: c.Start}
@@ -58,7 +58,7 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, f
 	}
 	if c.Answer == Stream {
-		a.enter(stall{"progress of the download", s.limits.Progress})
+		a.enter(downloadStall, s.limits.Progress)
 	}
 	resp.Body = &receiving{attempt: a, body: resp.Body, stream: c.Answer == Stream}
 	return resp, nil
@@ -75,6 +75,11 @@ func isCertificate(err error) bool {
 	return errors.As(err, &verify)
 }
 
+const (
+	uploadStall   = "progress of the upload"
+	downloadStall = "progress of the download"
+)
+
 // stall is a phase of an attempt that took too long, and the error that says so.
 type stall struct {
 	what  string
@@ -88,33 +93,32 @@ func (s *stall) Timeout() bool { return true }
 
 // attempt is one exchange from its start until its answer's body is closed.
 type attempt struct {
+	send        *send
 	parent, ctx context.Context //nolint:containedctx // its life is the attempt's
 	cancel      context.CancelCauseFunc
-	limits      Timeouts
-	timer       *time.Timer
-	trace       httptrace.ClientTrace
 
 	asked, connected atomic.Bool // for a connection
 
-	mu    sync.Mutex
+	// The watchdog's.
 	limit stall // of the current phase
+	due   time.Time
 }
 
-func (a *attempt) enter(s stall) {
-	a.mu.Lock()
-	a.limit = s
-	a.mu.Unlock()
-	a.timer.Reset(s.after)
+// traced notes whether a connection was made. That is known only from a transport that reports both ends of the search
+// for one, and matters only where it decides what may be repeated, or what a 404 means.
+func (a *attempt) traced(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { a.asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { a.connected.Store(true) },
+	})
 }
 
-func (a *attempt) stalled() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.cancel(&stall{a.limit.what, a.limit.after})
+func (a *attempt) enter(what string, after time.Duration) {
+	a.send.watchdog.enter(a, stall{what, after})
 }
 
 func (a *attempt) end() {
-	a.timer.Stop()
+	a.send.watchdog.leave(a)
 	a.cancel(nil)
 }
 
@@ -146,11 +150,11 @@ func (u *uploading) Read(p []byte) (int, error) {
 	case err != nil && !errors.Is(err, io.EOF):
 		u.failed.CompareAndSwap(nil, &err)
 	case u.left > 0:
-		u.attempt.timer.Reset(u.attempt.limits.Progress)
+		u.attempt.enter(uploadStall, u.attempt.send.limits.Progress)
 	case u.start:
-		u.attempt.enter(stall{"answer to the upload", u.attempt.limits.Import})
+		u.attempt.enter("answer to the upload", u.attempt.send.limits.Import)
 	default:
-		u.attempt.enter(stall{"answer", u.attempt.limits.Answer})
+		u.attempt.enter("answer", u.attempt.send.limits.Answer)
 	}
 	return n, err
 }
@@ -170,7 +174,7 @@ func (r *receiving) Read(p []byte) (int, error) {
 		return n, r.attempt.why(err)
 	}
 	if r.stream && n > 0 {
-		r.attempt.timer.Reset(r.attempt.limits.Progress)
+		r.attempt.enter(downloadStall, r.attempt.send.limits.Progress)
 	}
 	return n, err
 }
