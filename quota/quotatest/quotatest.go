@@ -5,7 +5,10 @@
 //
 //	func open(address string, now func() time.Time) (actito.QuotaStore, error) { … }
 //
-//	func TestMain(m *testing.M) { quotatest.Main(m, open) }
+//	func TestMain(m *testing.M) {
+//		quotatest.Serve(open)
+//		m.Run()
+//	}
 //
 //	func TestStore(t *testing.T) {
 //		quotatest.Run(t, func(t *testing.T, now func() time.Time) func() actito.QuotaStore {
@@ -14,7 +17,7 @@
 //		})
 //	}
 //
-//	func TestStoreWithProcesses(t *testing.T) { quotatest.RunProcesses(t, newLedger) }
+//	func TestStoreWithProcesses(t *testing.T) { quotatest.RunProcesses(t, newLedger, open) }
 package quotatest
 
 import (
@@ -41,6 +44,7 @@ type Option func(*options)
 type options struct {
 	ownClock bool
 	seed     uint64
+	killing  time.Duration
 }
 
 // OwnClock is for stores whose time is another machine's and cannot be set, such as that of a database server. Tests in
@@ -52,7 +56,7 @@ func OwnClock() Option { return func(o *options) { o.ownClock = true } }
 func Seed(seed uint64) Option { return func(o *options) { o.seed = seed } }
 
 func newOptions(opts []Option) options {
-	o := options{seed: rand.Uint64()}
+	o := options{seed: rand.Uint64(), killing: 3 * time.Second}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -138,6 +142,13 @@ func (c *clock) set(at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = at
+}
+
+// add moves the clock on.
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
 }
 
 // after sets the clock to a time after the start.
