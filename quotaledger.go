@@ -35,7 +35,7 @@ type unit struct {
 	Buckets     []string  `json:"tables"`
 	State       unitState `json:"state"`
 	Counts      time.Time `json:"counts"` // from when it counts: booked, then begun
-	Lease       time.Time `json:"lease"`
+	Lease       time.Time `json:"lease,omitzero"`
 	ResetAt     time.Time `json:"resetAt,omitzero"`
 	Once        string    `json:"once,omitempty"`
 	Content     string    `json:"content,omitempty"` // hash in hexadecimal digits, with Once
@@ -130,17 +130,20 @@ func (l *Ledger) Settle(now time.Time, id string, o Outcome) error {
 		if u.ExecutionID != "" && o.ExecutionID != "" && u.ExecutionID != o.ExecutionID {
 			return fmt.Errorf("actito: reservation %s was settled before with execution %s, not %s", id, u.ExecutionID, o.ExecutionID)
 		}
-		u.State = unitUsed
+		u.end(unitUsed)
 		u.ExecutionID = cmp.Or(u.ExecutionID, o.ExecutionID)
 	case o.State == OutcomeFree && u.State == unitUsed:
 		return fmt.Errorf("actito: reservation %s was settled before as used: it cannot be freed", id)
 	case o.State == OutcomeFree:
 		delete(l.units, id)
 	case u.State != unitUsed:
-		u.State = unitHeld
+		u.end(unitHeld)
 	}
 	return nil
 }
+
+// end notes that the lease is over. Most of the books are units that ended: they stay small.
+func (u *unit) end(s unitState) { u.State, u.Lease, u.ResetAt = s, time.Time{}, time.Time{} }
 
 // Close refuses reservations in a bucket until then, or opens it. See [QuotaStore].
 func (l *Ledger) Close(bucket string, until time.Time) {
@@ -216,7 +219,7 @@ func (l *Ledger) lapse(now time.Time) {
 		case u.State == unitReserved && (over(u.Lease) || windowOver), over(u.Counts.Add(remembered)):
 			delete(l.units, id)
 		case u.State == unitBegun && over(u.Lease):
-			u.State = unitHeld
+			u.end(unitHeld)
 		}
 	}
 	maps.DeleteFunc(l.windows, func(_ string, w window) bool { return over(w.At.Add(remembered)) })

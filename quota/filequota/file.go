@@ -28,12 +28,11 @@ type format struct {
 }
 
 func encode(books actito.Ledger) ([]byte, error) {
-	data, err := json.Marshal(books)
+	data, err := books.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
-	data, err = json.Marshal(format{version, checksum(data), data})
-	return append(data, '\n'), err
+	return fmt.Appendf(nil, `{"version":%d,"sha256":"%s","ledger":%s}`+"\n", version, checksum(data), data), nil
 }
 
 func decode(data []byte) (books actito.Ledger, err error) {
@@ -48,7 +47,7 @@ func decode(data []byte) (books actito.Ledger, err error) {
 	case checksum(f.Ledger) != f.SHA256:
 		return books, damaged(errors.New("its checksum does not match"))
 	}
-	if err := json.Unmarshal(f.Ledger, &books); err != nil {
+	if err := books.UnmarshalJSON(f.Ledger); err != nil {
 		return books, damaged(err)
 	}
 	return books, nil
