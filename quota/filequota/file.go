@@ -84,11 +84,15 @@ func (s *Store) read() (data []byte, books actito.Ledger, err error) {
 
 // write replaces the file. Whoever reads, at whatever instant the machine stops, reads the old bytes or the new ones.
 func (s *Store) write(data []byte) error {
-	next := s.path + ".tmp" // one for all, since only the holder of the lock writes; a killed one may have left it
-	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	const create = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	next := s.path + ".tmp" // one for all, since only the holder of the lock writes
+	f, err := os.OpenFile(next, create, mode)
+	if errors.Is(err, os.ErrExist) { // a process was killed here
+		if err := os.Remove(next); err != nil {
+			return err
+		}
+		f, err = os.OpenFile(next, create, mode)
 	}
-	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
