@@ -25,8 +25,6 @@ const (
 	fetchTimeout = 30 * time.Second
 	// A refused key is not tried again sooner. Actito may block whoever insists, and no other key is known.
 	refusedPause = 30 * time.Second
-	// After any other failure, so that many callers do not storm a token endpoint that is down.
-	failedPause = time.Second
 )
 
 // TokenSource obtains access tokens, in place of the API key given to [New]. The client keeps a token for 80 % of
@@ -43,18 +41,17 @@ type Token struct {
 
 const redacted = "REDACTED"
 
-func (Token) String() string             { return redacted }
-func (Token) GoString() string           { return redacted }
-func (Token) LogValue() slog.Value       { return slog.StringValue(redacted) }
+// Format writes REDACTED, whatever the verb.
 func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue is REDACTED.
+func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // secret is an API key. It prints as REDACTED.
 type secret string
 
-func (secret) String() string             { return redacted }
-func (secret) GoString() string           { return redacted }
-func (secret) LogValue() slog.Value       { return slog.StringValue(redacted) }
 func (secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (secret) LogValue() slog.Value       { return slog.StringValue(redacted) }
 
 // keySource exchanges an API key for tokens.
 type keySource struct {
@@ -76,7 +73,7 @@ func (k *keySource) Token(ctx context.Context) (Token, error) {
 	head.Set("Authorization", key) // no scheme word: documented
 	asked := time.Now()
 	c := &transport.Call{Op: opToken, Method: http.MethodGet, Template: pathToken, URL: k.base + pathToken, Header: head}
-	resp, err := k.call(ctx, c)
+	resp, err := k.call(ctx, c) //nolint:bodyclose // the chain has read and closed it
 	if err != nil {
 		return Token{}, err
 	}
@@ -91,7 +88,10 @@ func (k *keySource) Token(ctx context.Context) (Token, error) {
 	return Token{AccessToken: answer.AccessToken, Expiry: asked.Add(expiresIn(answer.ExpiresIn))}, nil
 }
 
-var errNoToken = errors.New("the answer has no accessToken")
+var (
+	errNoToken       = errors.New("the answer has no accessToken")
+	errNoTokenInTime = errors.New("no token within " + fetchTimeout.String())
+)
 
 // expiresIn reads "900s", "900" or 900; anything else is the documented life.
 func expiresIn(raw json.RawMessage) time.Duration {
@@ -194,8 +194,14 @@ func (t *tokenCache) start() {
 		defer cancel()
 		asked := time.Now()
 		f.token, f.err = t.source.Token(ctx)
-		if f.err == nil && f.token.AccessToken == "" {
+		switch {
+		case f.err == nil && f.token.AccessToken == "":
 			f.err = errNoToken
+		case f.err == nil:
+		case t.life.Err() != nil: // the contexts that ended are nobody's who waits
+			f.err = errClosed
+		case time.Since(asked) >= fetchTimeout:
+			f.err = errNoTokenInTime
 		}
 		t.settle(f, asked)
 		close(f.done)
@@ -211,16 +217,20 @@ func (t *tokenCache) settle(f *fetch, asked time.Time) {
 			f.token.Expiry = asked.Add(tokenLife)
 		}
 		t.token, t.failed = f.token, nil
-		t.refreshAt = asked.Add(f.token.Expiry.Sub(asked) * 8 / 10)
+		t.refreshAt = asked.Add(f.token.Expiry.Sub(asked) / 10 * 8)
 		return
 	}
-	pause := failedPause
+	pause, refused := transport.TokenPause, false
 	var fault *transport.Fault
-	if errors.As(f.err, &fault) && (fault.Status == http.StatusUnauthorized || fault.Status == http.StatusForbidden) {
+	if errors.As(f.err, &fault) {
+		refused = fault.Status == http.StatusUnauthorized || fault.Status == http.StatusForbidden
+		pause = max(pause, min(fault.RetryAfter, refusedPause))
+	}
+	if refused {
 		pause = refusedPause
 	}
 	t.failed, t.notBefore = f.err, time.Now().Add(pause)
-	t.log.Warn("actito: no token", slog.Bool("refused", pause == refusedPause), slog.Duration("pause", pause))
+	t.log.Warn("actito: no token", slog.Bool("refused", refused), slog.Duration("pause", pause))
 }
 
 // Invalidate drops the token unless it was replaced meanwhile.
@@ -233,6 +243,8 @@ func (t *tokenCache) Invalidate(token string) {
 }
 
 func (t *tokenCache) close() {
+	t.mu.Lock() // start has begun its work, or will not
 	t.end()
+	t.mu.Unlock()
 	t.work.Wait()
 }

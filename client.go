@@ -47,6 +47,9 @@ type core struct {
 	profilesV5 bool
 }
 
+// Format stands for [Client] too. It keeps a print of a client from reading what is in use, keys of writes included.
+func (c *core) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "actito.Client("+c.base+")") }
+
 // headers are built once and shared by all calls: the chain copies before it writes.
 type headers struct {
 	read, write, file http.Header
@@ -93,7 +96,7 @@ func (c *core) client(entity string) *Client {
 }
 
 // Entity returns a client for another entity of the same licence. It shares token, pace, quota and connections.
-func (c *Client) Entity(name string) *Client { return c.core.client(name) }
+func (c *Client) Entity(name string) *Client { return c.client(name) }
 
 // Close ends a token refresh that is under way and closes idle connections. Calls made afterwards fail once their
 // token has run out.
@@ -107,7 +110,7 @@ func (c *Client) Close() error {
 
 // RawCall is a call that the library has no method for.
 type RawCall struct {
-	Method string
+	Method string            // "" is GET
 	Path   string            // a template, such as "/profiles/v4/entity/{entity}/table/{table}/profile/{key}"
 	Params map[string]string // values of its placeholders, unescaped; {entity} is filled in
 	Query  url.Values
@@ -118,42 +121,30 @@ type RawCall struct {
 	Repeatable bool
 }
 
-// Do is the way out for calls that the library has no method for. They get the same token, pace, repeats and errors.
-// The answer is decoded into out, unless that is nil or the server sent no body.
+// Do is the way out for calls that the library has no method for. They get the same token, pace, repeats and errors;
+// with [WithUnprefixedPaths], their paths lose their category too. The answer, which must be JSON except to a DELETE,
+// is decoded into out, unless that is nil or the server sent no body.
 func (c *Client) Do(ctx context.Context, call RawCall, out any, opts ...CallOption) error {
-	if !strings.HasPrefix(call.Path, "/") {
-		return &ValidationError{Rule: "path", Detail: `the path of a RawCall starts with "/"`}
+	r := request{op: "raw call", method: or(call.Method, http.MethodGet), path: call.Path, query: call.Query.Encode()}
+	r.repeatable = call.Repeatable || r.method != http.MethodPost && r.method != http.MethodPatch
+	if err := r.fill(call.Params); err != nil {
+		return err
 	}
-	r := request{op: "raw call", method: call.Method, path: call.Path, query: call.Query.Encode(), answer: transport.Maybe}
-	r.repeatable = call.Repeatable || call.Method != http.MethodPost && call.Method != http.MethodPatch
-	for _, part := range strings.Split(call.Path, "{")[1:] {
-		name, _, closed := strings.Cut(part, "}")
-		value, ok := call.Params[name]
-		switch {
-		case !closed:
-			return &ValidationError{Rule: "path", Detail: `the path of a RawCall has a "{" without "}"`}
-		case name == "entity" && ok:
-			return &ValidationError{Column: name, Rule: "path", Detail: "the entity is the client's: use Client.Entity"}
-		case name == "entity":
-			continue
-		case !ok:
-			return &ValidationError{Column: name, Rule: "path", Detail: "Params lacks the value of this placeholder"}
-		}
-		r.private = append(r.private, value)
-		r.segments = append(r.segments, escape(value))
+	for _, values := range call.Query {
+		r.private = append(r.private, values...)
 	}
-	switch call.Method {
+	switch r.method {
 	case http.MethodGet:
-		r.answer = transport.JSON
 	case http.MethodDelete:
 		r.answer = transport.Any
+	default:
+		r.answer = transport.Maybe
 	}
 	if call.Body != nil {
-		body, err := json.Marshal(call.Body)
-		if err != nil {
-			return &ValidationError{Rule: "json", Detail: "the body cannot be encoded as JSON", Err: err}
+		var err error
+		if r.body, err = json.Marshal(call.Body); err != nil {
+			return &ValidationError{Column: "Body", Rule: "json", Detail: "it cannot be encoded as JSON", Err: err}
 		}
-		r.body = body
 	}
 	reply, err := c.send(ctx, &r, opts)
 	if err != nil || out == nil || len(bytes.TrimSpace(reply.body)) == 0 {
@@ -161,6 +152,30 @@ func (c *Client) Do(ctx context.Context, call RawCall, out any, opts ...CallOpti
 	}
 	if err := json.Unmarshal(reply.body, out); err != nil {
 		return r.undecodable(reply, err)
+	}
+	return nil
+}
+
+// fill checks the path of a raw call and takes the values of its placeholders.
+func (r *request) fill(params map[string]string) error {
+	if !strings.HasPrefix(r.path, "/") || strings.ContainsAny(r.path, "?#") {
+		return &ValidationError{Column: "Path", Rule: "path", Detail: `it starts with "/" and holds no query: use Query`}
+	}
+	for _, part := range strings.Split(r.path, "{")[1:] {
+		name, _, closed := strings.Cut(part, "}")
+		value, given := params[name]
+		switch {
+		case !closed:
+			return &ValidationError{Column: "Path", Rule: "path", Detail: `it has a "{" without "}"`}
+		case name == "entity" && given:
+			return &ValidationError{Column: name, Rule: "path", Detail: "the entity is the client's: use Client.Entity"}
+		case name == "entity":
+		case !given:
+			return &ValidationError{Column: name, Rule: "path", Detail: "Params lacks the value of this placeholder"}
+		default:
+			r.private = append(r.private, value)
+			r.segments = append(r.segments, escape(value))
+		}
 	}
 	return nil
 }
@@ -176,10 +191,12 @@ type request struct {
 	file       *upload // in place of body
 	answer     transport.Answer
 	repeatable bool
+	single     bool // never repeated
 	class      Class
 	private    []string // values that must not be shown
 	order      string   // writes of the same order are sent one after another; "" for none
 	turn       *turn    // in that order, if it was taken before
+	id         string   // of what is written, where it is known before
 	begin      func(context.Context) error
 }
 
@@ -198,7 +215,7 @@ type reply struct {
 	stream io.ReadCloser // in place of body, with transport.Stream
 }
 
-// CallOption changes one call.
+// CallOption changes one call. One that is nil changes nothing.
 type CallOption func(*callOptions)
 
 type callOptions struct {
@@ -213,7 +230,8 @@ func Background() CallOption { return func(o *callOptions) { o.class = Backgroun
 // MaxWait bounds how long a call, and each repeat of it, may wait here for its turn. A call that cannot be sent in time fails with [ErrBusy].
 func MaxWait(d time.Duration) CallOption { return func(o *callOptions) { o.maxWait = d } }
 
-// DataCollection says when, where and how the data of a profile write was collected. Other calls ignore it.
+// DataCollection says when, where and how the data of a profile write was collected. Other calls ignore it. With
+// [WithProfilesV5] it is sent in version 4's form (assumed).
 func DataCollection(info DataCollectionInfo) CallOption {
 	return func(o *callOptions) { o.collection = &info }
 }
@@ -224,20 +242,34 @@ func collect(class Class, opts []CallOption) callOptions {
 	}
 	o := callOptions{class: class}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	return o
+}
+
+// join takes the request's turn among the writes to its key, unless it has one. Sending it leaves the turn.
+func (c *Client) join(r *request) {
+	if r.turn == nil && r.order != "" {
+		r.turn = c.turns.join(r.order)
+	}
+}
+
+// write sends a write and returns the id of what it wrote.
+func (c *Client) write(ctx context.Context, r *request, opts []CallOption) (string, error) {
+	reply, err := c.send(ctx, r, opts)
+	if err != nil {
+		return "", err
+	}
+	return or(newID(reply), r.id), nil
 }
 
 // send is the way of every call but the token's.
 func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply, error) {
 	o := collect(r.class, opts)
-	if r.turn == nil && r.order != "" {
-		r.turn = c.turns.join(r.order)
-	}
-	if r.turn != nil {
-		defer r.turn.leave()
-	}
+	c.join(r)
+	defer r.turn.leave()
 	template := r.path
 	if c.unprefixed {
 		template = unprefixed(template)
@@ -262,7 +294,8 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 	}
 	call := &transport.Call{
 		Op: r.op, Method: r.method, Template: template, URL: url, Header: c.headers.read, Body: r.body,
-		Answer: r.answer, Repeatable: r.repeatable, Class: uint8(o.class), MaxWait: o.maxWait, Begin: r.begin,
+		Answer: r.answer, Repeatable: r.repeatable, Start: r.begin != nil, Single: r.single,
+		Class: uint8(o.class), MaxWait: o.maxWait, Begin: r.begin,
 	}
 	switch {
 	case r.file != nil:
@@ -272,10 +305,10 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 		call.Open, call.Length = r.file.open, r.file.length
 	case r.answer == transport.Stream:
 		call.Header = c.headers.file
-	case r.body != nil:
+	case r.method != http.MethodGet && r.method != http.MethodDelete: // also without a body: documented for ordinary calls
 		call.Header = c.headers.write
 	}
-	resp, err := c.chain.Do(ctx, call)
+	resp, err := c.chain.Do(ctx, call) //nolint:bodyclose // the chain has, but for streams, which are handed on
 	if err != nil {
 		return reply{}, r.failed(call, err)
 	}

@@ -18,6 +18,10 @@ const (
 
 // CustomTable is a custom table whose records are T: a struct with actito tags, or map[string]any. It is safe for
 // concurrent use; make one per table and share it.
+//
+// Its methods send one record per call, and Actito runs its scenarios at once (documented). Writes to one business key
+// are sent in the order of the calls. Attributes that are unset are never sent; plain numbers and bools always are. A
+// business key that is empty is a [ValidationError] before anything is sent; what the server refuses is an [APIError].
 type CustomTable[T any] struct {
 	c     *Client
 	table string
@@ -47,34 +51,31 @@ func (t *CustomTable[T]) KeyedBy(attribute string) (*CustomTable[T], error) {
 	return &CustomTable[T]{t.c, t.table, codec}, nil
 }
 
-// Upsert creates the record or updates the one with its business key, which it returns; "" if the server sent none.
-// Unset attributes are not sent.
+// Upsert creates the record or updates the one with its business key, which it returns; "" if neither the record nor
+// the server named one. Unset attributes are not sent, and stay as they are on an update.
 //
 // A table may generate its keys. Then a record without one is created each time: such a call is never repeated
 // unless the server certainly did nothing, and a failure that leaves that open is an [OutcomeUnknownError].
 func (t *CustomTable[T]) Upsert(ctx context.Context, record T, opts ...CallOption) (string, error) {
-	return t.upsert(ctx, &record, nil, opts)
+	r, err := t.upsert(&record, opts)
+	if err != nil {
+		return "", err
+	}
+	return t.c.write(ctx, &r, opts)
 }
 
-func (t *CustomTable[T]) upsert(ctx context.Context, record *T, turn *turn, opts []CallOption) (string, error) {
-	_, key, hasKey, err := t.codec.key(record)
+func (t *CustomTable[T]) upsert(record *T, _ []CallOption) (request, error) {
+	r := request{op: "upsert record", method: http.MethodPost, path: pathRecords, segments: []string{escape(t.table)}, answer: transport.Maybe}
+	_, key, hasKey, err := t.codec.sentKey(record)
 	if err != nil {
-		return "", err
+		return r, err
 	}
-	r := request{op: "upsert record", method: http.MethodPost, path: pathRecords, segments: []string{escape(t.table)},
-		answer: transport.Maybe, repeatable: hasKey, turn: turn}
 	if hasKey {
-		r.private = []string{key}
-		r.order = t.order(key)
+		r.private, r.id = []string{key}, key
+		r.order, r.repeatable = t.order(key), true
 	}
-	if r.body, err = t.codec.appendRecord(make([]byte, 0, bodySize), record); err != nil {
-		return "", err
-	}
-	reply, err := t.c.send(ctx, &r, opts)
-	if err != nil {
-		return "", err
-	}
-	return newID(reply), nil
+	r.body, err = t.codec.appendRecord(make([]byte, 0, bodySize), record)
+	return r, err
 }
 
 func (t *CustomTable[T]) order(key string) string {
@@ -91,7 +92,8 @@ func (t *CustomTable[T]) on(op, method, businessKey string) request {
 	return r
 }
 
-// Get reads a record. One that does not exist is [ErrNotFound].
+// Get reads a record. Attributes without a value read as null into an [Opt], as zero into a plain field. A record that
+// does not exist is [ErrNotFound], which Actito also answers where access is not allowed.
 func (t *CustomTable[T]) Get(ctx context.Context, businessKey string, opts ...CallOption) (T, error) {
 	var record T
 	r := t.on("get record", http.MethodGet, businessKey)
@@ -105,7 +107,8 @@ func (t *CustomTable[T]) Get(ctx context.Context, businessKey string, opts ...Ca
 	return record, nil
 }
 
-// Update changes attributes of an existing record. Unset attributes are not sent and stay as they are (assumed).
+// Update changes attributes of an existing record. Unset attributes are not sent and stay as they are (assumed). One
+// that does not exist is [ErrNotFound].
 func (t *CustomTable[T]) Update(ctx context.Context, businessKey string, record T, opts ...CallOption) error {
 	r := t.on("update record", http.MethodPut, businessKey)
 	r.answer = transport.Maybe
@@ -126,13 +129,13 @@ func (t *CustomTable[T]) Delete(ctx context.Context, businessKey string, opts ..
 	return err
 }
 
-// ListOptions selects records.
+// ListOptions selects records. The zero value selects the first 100, in the server's order.
 type ListOptions struct {
-	SearchField string // with SearchValue: records whose attribute has this value
-	SearchValue string
+	SearchField string // with SearchValue: records whose attribute of this name has this value
+	SearchValue string // in its text form, such as 2026-11-23 or true
 	SortField   string
-	Descending  bool
-	Number      int // how many at most; 0 means 100
+	Descending  bool // with SortField
+	Number      int  // how many at most; 0 means 100
 }
 
 // listQuery is how the wire spells them.
@@ -144,12 +147,28 @@ type listQuery struct {
 	Number      int    `url:"number"`
 }
 
-// List reads records, and tells whether there may be more than those. The API knows no paging: to see others, search
-// more narrowly or raise Number.
+func (o *ListOptions) check() error {
+	refuse := func(field, detail string) error {
+		return &ValidationError{Column: field, Rule: "list-options", Detail: detail}
+	}
+	switch {
+	case o.SearchField == "" && o.SearchValue != "":
+		return refuse("SearchField", "it says where SearchValue is searched")
+	case o.SearchField != "" && o.SearchValue == "":
+		return refuse("SearchValue", "a search needs a value: records without one cannot be searched")
+	case o.SortField == "" && o.Descending:
+		return refuse("SortField", "it says by what Descending sorts")
+	case o.Number < 0:
+		return refuse("Number", "it is not negative")
+	}
+	return nil
+}
+
+// List reads records, as work of the class [Listing], and tells whether there may be more than those. The API knows no
+// paging: to see others, search more narrowly or raise Number. Whether the server caps Number is not documented.
 func (t *CustomTable[T]) List(ctx context.Context, o ListOptions, opts ...CallOption) (records []T, more bool, err error) {
-	if (o.SearchField == "") != (o.SearchValue == "") || o.Number < 0 {
-		return nil, false, &ValidationError{Column: "ListOptions", Rule: "list-options",
-			Detail: "SearchField and SearchValue belong together, and Number is not negative"}
+	if err := o.check(); err != nil {
+		return nil, false, err
 	}
 	q := listQuery{o.SearchField, o.SearchValue, o.SortField, nil, or(o.Number, 100)}
 	if ascending := !o.Descending; o.SortField != "" {
@@ -172,22 +191,11 @@ func (t *CustomTable[T]) List(ctx context.Context, o ListOptions, opts ...CallOp
 }
 
 // UpsertEach upserts one record after another, several at a time as the licence's pace allows, as [Background] work.
-// It yields one [UpsertResult] per record, in their order; records with the same key are sent in that order too. When
-// the source fails, its error is the last result. Leaving the loop cancels what is under way.
+// It yields one [UpsertResult] per record, in their order; records with the same key are sent in that order too. A
+// record may be reused by its source once the next one is asked for.
+//
+// When the source fails, its error is the last result. When the context ends, no further record is taken, and the last
+// result has its error. Leaving the loop cancels what is under way.
 func (t *CustomTable[T]) UpsertEach(ctx context.Context, records iter.Seq2[T, error], opts ...CallOption) iter.Seq[UpsertResult] {
-	return upsertEach(ctx, records, func(record *T) upsertFunc {
-		turn := t.join(record)
-		return func(ctx context.Context) (string, error) {
-			return t.upsert(ctx, record, turn, append([]CallOption{Background()}, opts...))
-		}
-	})
-}
-
-// join takes a record's turn in the order of its key's writes, before it is sent.
-func (t *CustomTable[T]) join(record *T) *turn {
-	_, key, ok, err := t.codec.key(record)
-	if err != nil || !ok {
-		return nil
-	}
-	return t.c.turns.join(t.order(key))
+	return upsertEach(ctx, t.c, records, opts, t.upsert)
 }

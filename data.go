@@ -163,6 +163,8 @@ type StagedFile struct {
 	Size int64  // bytes as sent
 
 	header     []string          // column names, in the file's order
+	separator  byte              // of the cells
+	empty      EmptyCells        // as declared for its rows
 	lineEnd    string            // of the records, "\n" or "\r\n"; "" if none of them has one
 	textSize   int64             // bytes before compression
 	hash       [sha256.Size]byte // of the text, so that it does not depend on the compression
@@ -248,6 +250,7 @@ func (f *StagedFile) fill(ctx context.Context, d Data) error {
 	if err := archive.Close(); err != nil {
 		return err
 	}
+	f.separator, f.empty = d.separator, d.blanks.empty
 	f.Rows, f.header, f.lineEnd, f.textSize = sink.rows, sink.header, sink.lineEnd, sink.size
 	f.Size, f.hash = f.compressed.size, [sha256.Size]byte(hash.Sum(nil))
 	return nil

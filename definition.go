@@ -1,19 +1,19 @@
 package actito
 
 import (
-	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 )
 
 // Definition says how files are loaded into tables: which files, into which tables, in which order.
 //
 // Its JSON form is this project's working form (assumed: it is made of names that are seen in use elsewhere). Fields
-// that the library has no name for are kept in Extra, at each level, and are sent as they are.
+// that the library has no name for are kept in Extra, at each level, and are sent as they are; a field of Extra goes
+// before the library's of the same name, so that nobody is stuck with an assumption that turns out wrong.
 type Definition struct {
 	ID                 string                     `json:"id,omitempty"` // given by the server to stored definitions
 	Name               string                     `json:"name,omitempty"`
@@ -27,10 +27,10 @@ type Definition struct {
 // InputFile says how one file is loaded into one table. [ProfileTable.InputFile] and [CustomTable.InputFile] derive
 // one from a struct.
 type InputFile struct {
-	FileNamePattern string                     `json:"fileNamePattern"` // may hold placeholders of the date: customers_$yyyyMMdd.csv
-	Optional        bool                       `json:"optional,omitempty"`
-	Compression     string                     `json:"compression,omitempty"` // "" is ZIP, which is what the library sends
-	Encoding        string                     `json:"encoding,omitempty"`    // "" is UTF-8
+	FileNamePattern string                     `json:"fileNamePattern"`       // may hold placeholders of the date: customers_$yyyyMMdd.csv
+	Optional        bool                       `json:"optional"`              // an import without this file does not fail
+	Compression     string                     `json:"compression,omitempty"` // "" is ZIP, the only one that the library sends
+	Encoding        string                     `json:"encoding,omitempty"`    // "" is UTF-8, the only one that the library sends
 	Format          Format                     `json:"format,omitzero"`
 	Destination     Destination                `json:"destination"`
 	Mode            Mode                       `json:"mode,omitempty"` // "" is CREATE_UPDATE
@@ -43,9 +43,10 @@ type InputFile struct {
 	err error // why it could not be derived
 }
 
-// Format says how a CSV file is written. Fields at zero are those of the file that is sent.
+// Format says how a CSV file is written. Fields at zero are those of the file in a one shot, and a comma and "\n" in
+// what is stored.
 type Format struct {
-	Separator string                     `json:"separator,omitempty"` // "" is ","
+	Separator string                     `json:"separator,omitempty"` // one ASCII character
 	EndOfLine string                     `json:"endOfLine,omitempty"`
 	Enclosing string                     `json:"enclosing,omitempty"`
 	Escaping  string                     `json:"escaping,omitempty"`
@@ -79,18 +80,6 @@ const (
 // UnmarshalJSON keeps unknown fields.
 func (d *Definition) UnmarshalJSON(b []byte) error {
 	type known Definition
-	var id struct {
-		ID text `json:"id"`
-	}
-	if err := json.Unmarshal(b, &id); err != nil {
-		return err
-	}
-	if id.ID != "" { // a number, in some answers
-		var err error
-		if b, err = withField(b, "id", string(id.ID)); err != nil {
-			return err
-		}
-	}
 	return keepExtra(b, (*known)(d), &d.Extra)
 }
 
@@ -153,31 +142,27 @@ func (m Mapping) MarshalJSON() ([]byte, error) {
 	return addExtra(known(m), m.Extra)
 }
 
-func withField(object []byte, name, value string) ([]byte, error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(object, &fields); err != nil {
-		return nil, err
-	}
-	var err error
-	if fields[name], err = json.Marshal(value); err != nil {
-		return nil, err
-	}
-	return json.Marshal(fields)
-}
-
-// keepExtra decodes an object into known, a pointer to a struct, and everything it has no field for into extra.
+// keepExtra decodes an object into known, a pointer to a struct, and everything it has no field for into extra. Names
+// have to match exactly. Where a text is a number, as ids are in some answers, its digits are the text.
 func keepExtra(object []byte, known any, extra *map[string]json.RawMessage) error {
-	if err := json.Unmarshal(object, known); err != nil {
-		return err
-	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(object, &fields); err != nil {
 		return err
 	}
-	t := reflect.TypeOf(known).Elem()
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	v := reflect.ValueOf(known).Elem()
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		raw, found := fields[name]
+		if name == "" || name == "-" || !found {
+			continue
+		}
 		delete(fields, name)
+		var number json.Number
+		if v.Field(i).Kind() == reflect.String && raw[0] != '"' && json.Unmarshal(raw, &number) == nil {
+			v.Field(i).SetString(number.String())
+		} else if err := json.Unmarshal(raw, v.Field(i).Addr().Interface()); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	*extra = nil
 	if len(fields) > 0 {
@@ -186,39 +171,35 @@ func keepExtra(object []byte, known any, extra *map[string]json.RawMessage) erro
 	return nil
 }
 
-// addExtra encodes known, a struct, and extra as one object.
+// addExtra encodes known, a struct, and extra as one object. Of two fields with one name, it keeps the one in extra.
 func addExtra(known any, extra map[string]json.RawMessage) ([]byte, error) {
 	object, err := json.Marshal(known)
 	if err != nil || len(extra) == 0 {
 		return object, err
 	}
-	object = bytes.TrimSuffix(object, []byte("}"))
-	for _, name := range slices.Sorted(maps.Keys(extra)) {
-		key, err := json.Marshal(name)
-		if err != nil {
-			return nil, err
-		}
-		if len(object) > 1 {
-			object = append(object, ',')
-		}
-		object = append(append(append(object, key...), ':'), extra[name]...)
+	fields := make(map[string]json.RawMessage)
+	if err := json.Unmarshal(object, &fields); err != nil {
+		return nil, err
 	}
-	return append(object, '}'), nil
+	maps.Copy(fields, extra)
+	return json.Marshal(fields)
 }
 
-var datePlaceholder = regexp.MustCompile(`\$(?:yyyy|yy|MM|dd|HH|mm|ss)+`)
+// datePlaceholder finds a date in a pattern. $yyyyMMdd is documented; the other parts and orders are assumed.
+var datePlaceholder = regexp.MustCompile(`\$(?:yyyy|yy|MM|dd|HH|mm|ss)+(?:[-_](?:yyyy|yy|MM|dd|HH|mm|ss)+)*`)
 
-// fits reports whether a file's name fits the pattern; a placeholder of the date stands for as many digits.
+// fits reports whether a file's name fits the pattern: a date stands for as many digits, and no pattern for any name.
 func (f *InputFile) fits(name string) bool {
-	var b strings.Builder
-	b.WriteByte('^')
-	last := 0
-	for _, at := range datePlaceholder.FindAllStringIndex(f.FileNamePattern, -1) {
-		b.WriteString(regexp.QuoteMeta(f.FileNamePattern[last:at[0]]))
-		b.WriteString(strings.Repeat(`\d`, at[1]-at[0]-1))
+	pattern := f.FileNamePattern
+	if pattern == "" {
+		return true
+	}
+	digits := strings.NewReplacer("$", "", "y", `\d`, "M", `\d`, "d", `\d`, "H", `\d`, "m", `\d`, "s", `\d`)
+	expr, last := "^", 0
+	for _, at := range datePlaceholder.FindAllStringIndex(pattern, -1) {
+		expr += regexp.QuoteMeta(pattern[last:at[0]]) + digits.Replace(pattern[at[0]:at[1]])
 		last = at[1]
 	}
-	b.WriteString(regexp.QuoteMeta(f.FileNamePattern[last:]) + "$")
-	ok, err := regexp.MatchString(b.String(), name)
+	ok, err := regexp.MatchString(expr+regexp.QuoteMeta(pattern[last:])+"$", name)
 	return ok && err == nil
 }

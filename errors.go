@@ -90,6 +90,9 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
+// GoString keeps %#v from printing the body and the message.
+func (e *APIError) GoString() string { return fmt.Sprintf("&actito.APIError{%q}", e.Error()) }
+
 // hint names the settings that most often explain a status.
 func (e *APIError) hint() string {
 	switch {
@@ -238,8 +241,8 @@ func (e *ValidationError) Is(target error) bool { return target == ErrInvalid }
 // Unwrap returns the cause.
 func (e *ValidationError) Unwrap() error { return e.Err }
 
-// Retryable reports whether the same call can succeed later without a change to what it sends: no answer, a 401 (a
-// key can be replaced), a 429, a 5xx, a busy licence, a wait that was cut short. It is meant for handlers that queue:
+// Retryable reports whether the same call can succeed later without a change to what it sends: no answer, no token, a
+// 401 (a key can be replaced), a 429, a 5xx, a busy licence, a wait that was cut short. It is meant for handlers that queue:
 // keep what is retryable, park the rest. A call whose outcome is unknown is not retryable: repeating may double it.
 func Retryable(err error) bool {
 	if errors.Is(err, ErrOutcomeUnknown) {
@@ -252,7 +255,7 @@ func Retryable(err error) bool {
 	if !errors.As(err, &e) {
 		return false
 	}
-	return e.Status == 0 || e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests || e.Status >= 500
+	return e.Status == 0 || e.Op == opToken || e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests || e.Status >= 500
 }
 
 // AlreadyStartedError tells a caller of [QuotaStore.Reserve] that an import with the same Once key exists.

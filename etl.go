@@ -20,7 +20,8 @@ const (
 type ETLService struct{ c *Client }
 
 // Create stores a definition, to be triggered later, and returns its id (assumed: the call). Tables may be named; the
-// definition is stored with their ids. It is repeated only after failures in which the server certainly did nothing.
+// definition is stored with their ids, and with the defaults of the fields at zero. It is repeated only after failures
+// in which the server certainly did nothing.
 func (s *ETLService) Create(ctx context.Context, d Definition, opts ...CallOption) (string, error) {
 	r := request{op: "create ETL", method: http.MethodPost, path: pathETLs, answer: transport.Maybe}
 	if err := s.encode(ctx, d, &r); err != nil {
@@ -30,7 +31,11 @@ func (s *ETLService) Create(ctx context.Context, d Definition, opts ...CallOptio
 	if err != nil {
 		return "", err
 	}
-	return newID(reply), nil
+	id := newID(reply)
+	if id == "" && !s.c.dryRun {
+		return "", r.undecodable(reply, errors.New("the ETL is stored and its id is not said"))
+	}
+	return id, nil
 }
 
 // Get reads a stored definition. Fields that the library has no name for are in Extra.
@@ -50,7 +55,8 @@ func (s *ETLService) List(ctx context.Context, opts ...CallOption) ([]Definition
 	return list, s.c.readList(ctx, &r, "etls", &list, opts)
 }
 
-// Replace replaces a stored definition (assumed: the call).
+// Replace replaces a stored definition (assumed: the call). It is completed as by Create. Of a definition that was read
+// by Get, everything that was not changed stays, fields that the library does not know included.
 func (s *ETLService) Replace(ctx context.Context, id string, d Definition, opts ...CallOption) error {
 	r := request{op: "replace ETL", method: http.MethodPut, path: pathETL, segments: []string{escape(id)},
 		answer: transport.Maybe, repeatable: true}
@@ -74,8 +80,14 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 	if err != nil {
 		return err
 	}
-	r.body, err = json.Marshal(d)
-	return err
+	for i := range d.Files {
+		f := &d.Files[i].Format
+		f.Separator, f.EndOfLine = or(f.Separator, ","), or(f.EndOfLine, "\n")
+	}
+	if r.body, err = json.Marshal(d); err != nil {
+		return &ValidationError{Rule: "json", Detail: "the definition cannot be encoded as JSON", Err: err}
+	}
+	return nil
 }
 
 // Trigger starts a stored ETL with files. It checks and compresses them, reserves one of the day's imports for each
@@ -96,8 +108,6 @@ func (s *ETLService) Trigger(ctx context.Context, etlID string, opts ...ImportOp
 		im.files = stored.Files
 	case len(im.loads) == 0:
 		return nil, fmt.Errorf("actito: which tables does ETL %s load? Its definition cannot be read, so name them with Loads: %w", etlID, err)
-	case ctx.Err() != nil || errors.Is(err, ErrBusy):
-		return nil, err
 	}
 	im.path, im.segments, im.etlID = pathTrigger, []string{escape(etlID)}, etlID
 	return im.run(ctx)

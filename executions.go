@@ -82,7 +82,8 @@ func (e *Execution) Totals() FileResult {
 func (e *Execution) problem() error {
 	failed := e.Status != StatusSuccess && e.Status != StatusWithError && e.Status != StatusDryRun
 	for _, f := range e.Files {
-		failed = failed || f.Status == StatusFailed
+		unloaded := e.Status != StatusSuccess && f.Status != "" && f.Status != StatusSuccess && f.Status != StatusWithError
+		failed = failed || f.Status == StatusFailed || unloaded
 	}
 	switch {
 	case failed:
@@ -263,7 +264,7 @@ func (s *ExecutionService) Wait(ctx context.Context, e *Execution, opts ...CallO
 				return e, fmt.Errorf("%w: execution %s", ErrStatusUnknown, e.ID)
 			}
 		case ctx.Err() != nil:
-			return e, err
+			return e, stopped(e, errors.Join(ctx.Err(), err))
 		case errors.Is(err, ErrNotFound) && now.Sub(began) < unseenFor:
 		case !Retryable(err) || errors.Is(err, ErrUnauthorized) || now.Sub(answered) >= unansweredFor:
 			return e, err
@@ -277,8 +278,13 @@ func (s *ExecutionService) Wait(ctx context.Context, e *Execution, opts ...CallO
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return e, fmt.Errorf("actito: execution %s goes on, the wait for it ended: %w", e.ID, ctx.Err())
+			return e, stopped(e, errors.Join(ctx.Err(), err))
 		}
 		pause = min(pause*3/2, slowestPoll)
 	}
+}
+
+// stopped is the end of a wait, not of the import.
+func stopped(e *Execution, err error) error {
+	return fmt.Errorf("actito: execution %s goes on, the wait for it ended: %w", e.ID, err)
 }

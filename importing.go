@@ -29,6 +29,8 @@ const (
 	// leaseTime is how long a reservation may wait for the first byte; settleTime, how long to wait for the ledger.
 	leaseTime  = 5 * time.Minute
 	settleTime = 10 * time.Second
+	// startTries is how often a start is sent that is answered 429, within a minute.
+	startTries = 5
 )
 
 // ImportOption is given to the calls that start an import: what to load, and how. Every [Data] and *[Staged] is one.
@@ -84,6 +86,10 @@ type importRun struct {
 	empty      EmptyCells
 	once       string
 	progress   func(Progress)
+
+	// What assign finds, if the definition is known.
+	plan   map[string]*InputFile // of the files that were given, by their names
+	loaded []*InputFile          // those for which a file was given, in the order of the definition
 }
 
 func newImport(c *Client, op string, opts []ImportOption) *importRun {
@@ -96,10 +102,8 @@ func newImport(c *Client, op string, opts []ImportOption) *importRun {
 
 // run is the way of every import: assign files → stage → form → reserve → send → settle.
 func (im *importRun) run(ctx context.Context) (*Execution, error) {
-	for i := range im.data {
-		if err := im.prepare(&im.data[i]); err != nil {
-			return nil, err
-		}
+	if err := im.assign(); err != nil {
+		return nil, err
 	}
 	tables, err := im.tables(ctx)
 	if err != nil {
@@ -110,7 +114,13 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 		return nil, err
 	}
 	defer discard()
-	form, err := im.form(files)
+	var definition []byte
+	if im.definition != nil {
+		if definition, err = json.Marshal(im.definition); err != nil {
+			return nil, &ValidationError{Rule: "json", Detail: "the definition cannot be encoded as JSON", Err: err}
+		}
+	}
+	form, err := makeForm(definition, files)
 	if err != nil {
 		return nil, err
 	}
@@ -119,106 +129,7 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 			slog.Int("files", len(files)), slog.Int("rows", rowsOfFiles(files)), slog.Int64("bytes", form.Length()))
 		return &Execution{ETLID: im.etlID, Status: StatusDryRun}, ctx.Err()
 	}
-	return im.start(ctx, form, tables, files)
-}
-
-// prepare finds the input file that a Data is for and takes over how it is written.
-func (im *importRun) prepare(d *Data) error {
-	if im.empty != EmptyCellsUndeclared {
-		d.blanks.empty = im.empty
-	}
-	f, err := im.inputFile(d.name)
-	if f == nil || err != nil {
-		return err
-	}
-	if d.separator == 0 && f.Format.Separator != "" {
-		d.separator = f.Format.Separator[0]
-	} else if f.Format.Separator != "" && d.separator != f.Format.Separator[0] {
-		return &ValidationError{File: d.name, Rule: "separator", Detail: "SeparatedBy and the definition name different separators"}
-	}
-	if d.blanks.empty == EmptyCellsUndeclared {
-		d.blanks.empty = f.EmptyCells
-	}
-	d.blanks.createOnly = f.Mode == CreateOnly
-	return nil
-}
-
-// inputFile finds the input file that a name is for; nil if the definition is not known.
-func (im *importRun) inputFile(name string) (*InputFile, error) {
-	var found *InputFile
-	for i := range im.files {
-		if !im.files[i].fits(name) {
-			continue
-		}
-		if found != nil {
-			return nil, &ValidationError{File: name, Rule: "file-name",
-				Detail: fmt.Sprintf("the name fits two input files of the definition, %s and %s", found.FileNamePattern, im.files[i].FileNamePattern)}
-		}
-		found = &im.files[i]
-	}
-	if found == nil && len(im.files) > 0 {
-		var patterns []string
-		for _, f := range im.files {
-			patterns = append(patterns, f.FileNamePattern)
-		}
-		return nil, &ValidationError{File: name, Rule: "file-name",
-			Detail: "the definition has no input file of this name, only " + strings.Join(patterns, ", ")}
-	}
-	return found, nil
-}
-
-// stage stages what the caller has not, and checks all files against the definition.
-func (im *importRun) stage(ctx context.Context) (files []StagedFile, discard func(), err error) {
-	discard = func() {}
-	if len(im.data) > 0 || len(im.given) == 0 {
-		staged, err := Stage(ctx, im.data...)
-		if err != nil {
-			return nil, nil, err
-		}
-		discard = func() { _ = staged.Close() }
-		files = staged.files
-	}
-	for _, s := range im.given {
-		files = append(slices.Clip(files), s.files...)
-	}
-	if err := im.checkFiles(files); err != nil {
-		discard()
-		return nil, nil, err
-	}
-	return files, discard, nil
-}
-
-func (im *importRun) checkFiles(files []StagedFile) error {
-	taken := make(map[*InputFile]string)
-	for i := range files {
-		staged := &files[i]
-		f, err := im.inputFile(staged.Name)
-		if err != nil {
-			return err
-		}
-		if f == nil {
-			continue
-		}
-		if other, ok := taken[f]; ok {
-			return &ValidationError{File: staged.Name, Rule: "file-name", Detail: "the definition's " + f.FileNamePattern + " is given twice, also by " + other}
-		}
-		taken[f] = staged.Name
-		for _, m := range f.Mapping {
-			if !slices.Contains(staged.header, m.Column) {
-				return &ValidationError{File: staged.Name, Line: 1, Column: m.Column, Rule: "missing-column",
-					Detail: "the definition maps this column and the file does not have it"}
-			}
-		}
-		if im.definition != nil && staged.lineEnd != "" {
-			f.Format.EndOfLine = staged.lineEnd
-		}
-	}
-	for i := range im.files {
-		if f := &im.files[i]; !f.Optional && taken[f] == "" {
-			return &ValidationError{File: f.FileNamePattern, Rule: "missing-file", Detail: "the definition requires this file, and it was not given"}
-		}
-	}
-	return nil
+	return im.start(ctx, form, tables, rowsOfFiles(files), im.content(definition, files))
 }
 
 func rowsOfFiles(files []StagedFile) int {
@@ -229,14 +140,10 @@ func rowsOfFiles(files []StagedFile) int {
 	return n
 }
 
-// form makes the body of the call.
-func (im *importRun) form(files []StagedFile) (*multipart.Form, error) {
+// makeForm makes the body of the call.
+func makeForm(definition []byte, files []StagedFile) (*multipart.Form, error) {
 	var parts []multipart.Part
-	if im.definition != nil {
-		definition, err := json.Marshal(im.definition)
-		if err != nil {
-			return nil, err
-		}
+	if definition != nil {
 		parts = append(parts, multipart.Part{Field: partDefinition, File: "parameters.json", ContentType: "application/json",
 			Size: int64(len(definition)),
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(definition)), nil }})
@@ -247,51 +154,28 @@ func (im *importRun) form(files []StagedFile) (*multipart.Form, error) {
 	return multipart.New(parts...)
 }
 
-// tables finds the tables that the import loads, once each.
-func (im *importRun) tables(ctx context.Context) ([]tableRef, error) {
-	var list []tableRef
-	add := func(kind TableType, table string) error {
-		t, err := im.c.table(ctx, kind, table)
-		if err == nil && !slices.ContainsFunc(list, func(o tableRef) bool { return o.ID == t.ID }) {
-			list = append(list, t)
-		}
-		return err
+// content identifies what is imported, and how, for [Once]. A file's name is no part of it: it may hold the date.
+func (im *importRun) content(definition []byte, files []StagedFile) [sha256.Size]byte {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%q %q %q\n", im.c.entity, im.etlID, definition)
+	for _, f := range slices.SortedFunc(slices.Values(files), func(a, b StagedFile) int { return strings.Compare(a.Name, b.Name) }) {
+		hash.Write(f.hash[:])
 	}
-	for _, table := range im.loads {
-		if err := add("", table); err != nil {
-			return nil, err
-		}
-	}
-	if len(im.loads) == 0 {
-		for _, f := range im.files {
-			if err := add(f.Destination.Table, f.Destination.TableID); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if len(list) == 0 {
-		return nil, &ValidationError{Rule: "no-tables", Detail: "the stored definition names no table: say with Loads which tables the import loads"}
-	}
-	return list, nil
+	return [sha256.Size]byte(hash.Sum(nil))
 }
 
 // start books the import, sends it, and settles what became of it.
-func (im *importRun) start(ctx context.Context, form *multipart.Form, tables []tableRef, files []StagedFile) (*Execution, error) {
+func (im *importRun) start(ctx context.Context, form *multipart.Form, tables []tableRef, rows int, content [sha256.Size]byte) (*Execution, error) {
 	quota := im.c.quota
 	r := quota.reservation(time.Now())
-	r.ID, r.Lease, r.Once = rand.Text(), r.At.Add(leaseTime), im.once
-	hash := sha256.New()
-	for _, f := range files {
-		hash.Write(f.hash[:])
-	}
-	r.Content = [sha256.Size]byte(hash.Sum(nil))
+	r.ID, r.Lease, r.Once, r.Content = rand.Text(), r.At.Add(leaseTime), im.once, content
 	for _, t := range tables {
 		r.Buckets = append(r.Buckets, quota.bucket(t.ID, t.Name))
 	}
 	if err := quota.store.Reserve(ctx, r); err != nil {
 		return im.refused(err, tables)
 	}
-	exec, err := im.send(ctx, form, r.ID, rowsOfFiles(files))
+	exec, err := im.send(ctx, form, r.ID, rows)
 	outcome := Used("")
 	switch {
 	case err == nil:
@@ -305,10 +189,10 @@ func (im *importRun) start(ctx context.Context, form *multipart.Form, tables []t
 	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	if err := quota.store.Settle(settling, r.ID, outcome); err != nil {
-		im.c.log.LogAttrs(settling, slog.LevelError, "actito: the import's outcome was not recorded", slog.String("outcome", outcome.State.String()))
+		im.c.log.LogAttrs(settling, slog.LevelError, "actito: the import's outcome was not recorded", slog.String("outcome", outcome.State.String()), slog.Any("error", err))
 	}
-	if errors.Is(err, ErrTooManyRequests) {
-		return exec, im.tooMany(settling, err, r, tables)
+	if api, ok := errors.AsType[*APIError](err); ok && api.Op == im.op && api.Status == http.StatusTooManyRequests && api.Attempts >= startTries {
+		return nil, im.tooMany(ctx, err, r, tables)
 	}
 	return exec, err
 }
@@ -377,11 +261,12 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// tooMany finds out which limit a start ran into that was answered 429 to the end: one cheap read is refused too if
-// it is the one for concurrent requests. Otherwise Actito counts more imports than the ledger does, and a table that
-// was alone in the import is closed until its budget resets.
+// tooMany finds out which limit a start ran into that was answered 429 to the end: one cheap read, made once, is
+// refused too if it is the one for concurrent requests. Otherwise Actito counts more imports than the ledger does, and
+// a table that was alone in the import is closed until its budget resets.
 func (im *importRun) tooMany(ctx context.Context, err error, r Reservation, tables []tableRef) error {
-	if _, probe := im.c.Entities.List(ctx); probe != nil {
+	probe := request{op: "probe", method: http.MethodGet, path: pathEntities, single: true, class: Polling}
+	if _, refused := im.c.send(ctx, &probe, nil); refused != nil {
 		return err
 	}
 	resetAt := r.ResetAt
@@ -389,7 +274,7 @@ func (im *importRun) tooMany(ctx context.Context, err error, r Reservation, tabl
 		resetAt = r.At.Add(r.Rolling)
 	}
 	if len(tables) == 1 {
-		if closing := im.c.quota.store.Close(ctx, tables[0].ID, resetAt); closing != nil {
+		if closing := im.c.quota.store.Close(context.WithoutCancel(ctx), tables[0].ID, resetAt); closing != nil {
 			return errors.Join(err, closing)
 		}
 	}

@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"net/url"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -11,11 +12,14 @@ var (
 	phonePattern = regexp.MustCompile(`\+?\d[\d ./()-]{5,}\d`)
 )
 
-// mask hides the given values, e-mail addresses and phone numbers in a text that will be shown.
+// mask hides the given values, as they are and as a URL spells them, e-mail addresses and phone numbers in a text that
+// will be shown.
 func mask(s string, private []string) string {
 	for _, p := range private {
-		if p != "" {
-			s = strings.ReplaceAll(s, p, "[value]")
+		for _, form := range []string{p, escape(p), url.PathEscape(p), url.QueryEscape(p)} {
+			if form != "" {
+				s = strings.ReplaceAll(s, form, "[value]")
+			}
 		}
 	}
 	s = emailPattern.ReplaceAllString(s, "[e-mail]")

@@ -8,7 +8,8 @@ import (
 
 // RunOnce starts a one shot import: definition and files in one call. Each file must fit the pattern of exactly one
 // [InputFile], and every InputFile that is not Optional must get one; they are loaded in the order of the definition.
-// Tables may be named; their ids are looked up. Otherwise it is like [ETLService.Trigger].
+// Tables may be named; their ids are looked up. What Format leaves open is that of the files. Otherwise it is like
+// [ETLService.Trigger].
 func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOption) (*Execution, error) {
 	im := newImport(s.c, "run one shot", opts)
 	d, err := s.c.complete(ctx, d)
@@ -19,9 +20,10 @@ func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOp
 	return im.run(ctx)
 }
 
-// complete checks a definition and fills in what the library knows: table ids, defaults, what it sends.
+// complete checks a definition and fills in what the library knows: table ids and defaults. A format is left as it is.
 func (c *Client) complete(ctx context.Context, d Definition) (Definition, error) {
 	yes := true
+	d.ID = "" // the server's; a call that names one has it in its path
 	d.GenerateResultFile = or(d.GenerateResultFile, &yes)
 	d.GenerateErrorFile = or(d.GenerateErrorFile, &yes)
 	if len(d.Files) == 0 {
@@ -36,8 +38,6 @@ func (c *Client) complete(ctx context.Context, d Definition) (Definition, error)
 		f.Compression = or(f.Compression, "ZIP")
 		f.Encoding = or(f.Encoding, "UTF-8")
 		f.Mode = or(f.Mode, CreateUpdate)
-		f.Format.Separator = or(f.Format.Separator, ",")
-		f.Format.EndOfLine = or(f.Format.EndOfLine, "\n")
 		f.Format.Enclosing = or(f.Format.Enclosing, `"`)
 		f.Format.Escaping = or(f.Format.Escaping, `"`)
 		t, err := c.table(ctx, f.Destination.Table, f.Destination.TableID)
@@ -49,25 +49,21 @@ func (c *Client) complete(ctx context.Context, d Definition) (Definition, error)
 	return d, nil
 }
 
+// check finds what no definition can lack.
 func (f *InputFile) check() error {
-	refuse := func(rule, detail string) error {
-		return &ValidationError{File: f.FileNamePattern, Rule: rule, Detail: detail}
-	}
 	switch {
 	case f.err != nil:
 		return f.err
 	case f.FileNamePattern == "":
-		return refuse("definition", "an input file of the definition has no FileNamePattern")
+		return f.refuse("definition", "an input file of the definition has no FileNamePattern")
 	case f.Destination.Table != ProfileTableType && f.Destination.Table != CustomTableType || f.Destination.TableID == "":
-		return refuse("definition", "the input file's Destination needs a Table type and a TableID, which may be the table's name")
+		return f.refuse("definition", "the input file's Destination needs a Table type and a TableID, which may be the table's name")
 	case len(f.Mapping) == 0:
-		return refuse("mapping", "the input file has no Mapping: derive it with a table's InputFile, or name the columns to load")
-	case f.Compression != "" && f.Compression != "ZIP":
-		return refuse("compression", "files are sent as ZIP: leave Compression empty")
-	case f.Encoding != "" && f.Encoding != "UTF-8":
-		return refuse("encoding", "files are sent in UTF-8: leave Encoding empty")
-	case len(f.Format.Separator) > 1:
-		return refuse("separator", "the separator must be one ASCII character")
+		return f.refuse("mapping", "the input file has no Mapping: derive it with a table's InputFile, or name the columns to load")
 	}
 	return nil
+}
+
+func (f *InputFile) refuse(rule, detail string) error {
+	return &ValidationError{File: f.FileNamePattern, Rule: rule, Detail: detail}
 }

@@ -73,14 +73,14 @@ func WithBaseURL(base string) Option {
 		switch {
 		case err != nil:
 			return errors.New("actito: the base URL cannot be parsed")
-		case u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		case u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 			return errors.New("actito: the base URL must have a host, and no user, query or fragment")
 		case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
 			return errors.New("actito: the base URL must be https; plain http is accepted to loopback only")
 		case c.base != "":
 			return errors.New("actito: give one of WithEnvironment and WithBaseURL, once")
 		}
-		c.base = strings.TrimSuffix(u.String(), "/")
+		c.base = strings.TrimRight(u.String(), "/")
 		return nil
 	}
 }
@@ -154,7 +154,7 @@ func WithAPIKeyFunc(f func(context.Context) (string, error)) Option {
 // WithRetry changes when failed calls are repeated.
 func WithRetry(p RetryPolicy) Option {
 	return func(c *config) error {
-		if p.Tries < 0 || p.MinWait < 0 || p.MaxWait < 0 || p.MaxRetryAfter < 0 || p.Budget < 0 || p.Budget > 1 {
+		if p.Tries < 0 || p.MinWait < 0 || p.MaxWait < 0 || p.MaxRetryAfter < 0 || !(p.Budget >= 0 && p.Budget <= 1) {
 			return errors.New("actito: a RetryPolicy has no negative fields, and a Budget of at most 1")
 		}
 		c.retry = p
@@ -181,7 +181,7 @@ func WithRateLimit(r RateLimit) Option {
 	}
 }
 
-// WithLimiter paces calls elsewhere, in place of the pace built in.
+// WithLimiter paces calls elsewhere, in place of the pace built in and of [WithRateLimit]. Token calls do not ask it.
 func WithLimiter(l Limiter) Option {
 	return func(c *config) error {
 		if l == nil {
@@ -200,8 +200,9 @@ func WithQuota(q Quota) Option {
 	}
 }
 
-// WithTimeZone is the zone in which a [DateTime] is written and read: Europe/Brussels unless set, which is assumed,
-// since Actito's documentation names none.
+// WithTimeZone is the zone in which a [DateTime] is written and read, by its name in the IANA database. Without it, it is
+// Europe/Brussels, which is assumed, since Actito's documentation names none. "Local" is refused: it differs between
+// machines.
 func WithTimeZone(name string) Option {
 	return func(c *config) error {
 		c.zone = name
@@ -218,7 +219,9 @@ func WithUnprefixedPaths() Option {
 	}
 }
 
-// WithProfilesV5 sends single profiles through version 5 of the profiles API.
+// WithProfilesV5 upserts, creates, reads, updates and deletes single profiles through version 5 of the profiles API, which
+// needs a key for the first two. Subscriptions and segmentations of their own stay with version 4. That version 5 exists
+// is documented; the form of its calls is assumed, from one client's unreleased code.
 func WithProfilesV5() Option {
 	return func(c *config) error {
 		c.profilesV5 = true
@@ -237,7 +240,10 @@ func WithDryRun() Option {
 
 func configure(opts []Option) (*config, error) {
 	c := &config{log: slog.New(slog.DiscardHandler), zone: string(homeZone)}
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("actito: option %d is nil", i+1)
+		}
 		if err := opt(c); err != nil {
 			return nil, err
 		}
@@ -269,20 +275,23 @@ func or[T comparable](v, fallback T) T {
 // build makes what the clients of all entities share.
 func (c *config) build() (*core, error) {
 	zone, err := time.LoadLocation(c.zone)
-	if err != nil || c.zone == "" {
-		return nil, fmt.Errorf("actito: unknown time zone %q", c.zone)
+	if err != nil || c.zone == "" || c.zone == "Local" {
+		return nil, fmt.Errorf("actito: WithTimeZone: %q is no time zone: name one of the IANA database, such as Europe/Brussels", c.zone)
 	}
 	quota, err := newQuota(c.quota)
 	if err != nil {
 		return nil, err
 	}
 	charge := func() {}
-	if c.limiter == nil {
+	switch {
+	case c.limiter == nil:
 		pace, err := newPacer(c.rate)
 		if err != nil {
 			return nil, err
 		}
 		c.limiter, charge = pace, pace.charge
+	case c.rate != RateLimit{}:
+		return nil, errors.New("actito: give one of WithRateLimit and WithLimiter")
 	}
 	k := &core{
 		base: c.base, http: c.http, ownHTTP: c.http == nil, quota: quota, zone: zone, log: c.log,
@@ -311,7 +320,7 @@ func (c *config) build() (*core, error) {
 		Policy: transport.Policy{
 			Tries: c.retry.Tries, MinWait: c.retry.MinWait, MaxWait: c.retry.MaxWait,
 			MaxRetryAfter: c.retry.MaxRetryAfter, Budget: c.retry.Budget,
-			StartTries: 5, StartWithin: time.Minute,
+			StartTries: startTries, StartWithin: time.Minute,
 		},
 		Limits: transport.Timeouts{Answer: c.timeouts.Answer, Import: c.timeouts.Import, Progress: c.timeouts.Progress},
 	})
@@ -368,7 +377,7 @@ func DiscoverEnvironment(ctx context.Context, apiKey string, opts ...Option) (En
 		if err == nil {
 			return env, nil
 		}
-		r := request{op: opToken, method: http.MethodGet}
+		r := request{op: opToken, method: http.MethodGet, repeatable: true}
 		failures = append(failures, fmt.Errorf("%s: %w", env, r.failed(&transport.Call{Template: pathToken}, err)))
 		if ctx.Err() != nil {
 			break

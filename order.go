@@ -51,8 +51,11 @@ func (t *turn) wait(ctx context.Context) error {
 }
 
 // leave ends the turn: its write has ended with all its attempts, or will not be made. The next in line moves up.
-// Leaving again changes nothing.
+// Leaving again changes nothing, nor does leaving without a turn.
 func (t *turn) leave() {
+	if t == nil {
+		return
+	}
 	t.turns.mu.Lock()
 	defer t.turns.mu.Unlock()
 	if t.left {

@@ -6,38 +6,37 @@ import (
 )
 
 // Key names one profile: by a unique attribute or by its profile id. See [By] and [ByID].
-type Key struct {
-	attribute string // "" for the profile id
-	value     string
-}
+type Key struct{ attribute, value string }
 
-// By names the profile whose unique attribute has this value: By("emailAddress", "ann@example.com").
+// profileID is the attribute whose value stands alone in a path.
+const profileID = "profileId"
+
+// By names the profile whose unique attribute has this value: By("emailAddress", "ann@example.com"). Any value but
+// the empty one can be given: it is escaped, and reaches the server as it is. The attribute's name is case-sensitive.
 func By(attribute, value string) Key { return Key{attribute, value} }
 
 // ByID names a profile by its profile id.
-func ByID(id string) Key { return Key{value: id} }
+func ByID(id string) Key { return Key{profileID, id} }
 
 // String names the attribute and hides the value.
-func (k Key) String() string {
-	if k.attribute == "" {
-		return "profileId=" + redacted
-	}
-	return k.attribute + "=" + redacted
-}
+func (k Key) String() string { return k.attribute + "=" + redacted }
 
-// segment is the key as a path segment; "" if it has no value.
+// GoString hides the value from %#v.
+func (k Key) GoString() string { return k.String() }
+
+// segment is the key as a path segment.
 func (k Key) segment() (string, error) {
 	switch {
+	case k.attribute == "" || strings.Contains(k.attribute, "="):
+		return "", &ValidationError{Column: "key", Rule: "key-attribute", Detail: `a key names an attribute, without "=": use By("emailAddress", …), or ByID`}
 	case k.value == "":
-		return "", &ValidationError{Column: k.attribute, Rule: "empty-key", Detail: "the key is empty; give By or ByID a value"}
-	case k.attribute == "" && strings.Contains(k.value, "="):
-		return "", &ValidationError{Rule: "profile-id", Detail: `a profile id holds no "="; name an attribute with By`}
-	case k.attribute == "":
-		return escape(k.value), nil
-	case strings.Contains(k.attribute, "="):
-		return "", &ValidationError{Rule: "key-attribute", Detail: `an attribute's name holds no "="; By takes name and value apart`}
+		return "", &ValidationError{Column: k.attribute, Rule: "empty-key", Detail: "the key is empty: give By or ByID a value"}
+	case k.attribute != profileID:
+		return escape(k.attribute) + "=" + escape(k.value), nil
+	case strings.Contains(k.value, "="):
+		return "", &ValidationError{Column: profileID, Rule: "profile-id", Detail: `a profile id holds no "=": name an attribute with By`}
 	}
-	return escape(k.attribute) + "=" + escape(k.value), nil
+	return escape(k.value), nil
 }
 
 // escape is the one place where values become parts of a path. The "=" between a key's attribute and value stays
@@ -62,7 +61,8 @@ func expand(template, entity string, segments []string) (string, error) {
 		if name != "entity" {
 			segment, segments = segments[0], segments[1:]
 		}
-		switch segment {
+		shape, _, _ := strings.Cut(segment, ";") // servers cut parameters off before they resolve dots
+		switch shape {
 		case "":
 			return "", &ValidationError{Column: name, Rule: "empty-" + name, Detail: "is empty, and the call's path needs it"}
 		case ".", "..":
@@ -73,8 +73,14 @@ func expand(template, entity string, segments []string) (string, error) {
 	}
 }
 
-// unprefixed drops the category: /profiles/v4/… becomes /v4/….
+// unprefixed drops the category: /profiles/v4/… becomes /v4/…. A path that has none stays.
 func unprefixed(template string) string {
-	_, rest, _ := strings.Cut(template[1:], "/")
-	return "/" + rest
+	if at := strings.Index(template[1:], "/") + 1; at > 0 && isVersion(template[at+1:]) {
+		return template[at:]
+	}
+	return template
+}
+
+func isVersion(path string) bool {
+	return len(path) > 1 && path[0] == 'v' && '0' <= path[1] && path[1] <= '9'
 }

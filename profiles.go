@@ -2,7 +2,6 @@ package actito
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"net/http"
 	"strconv"
@@ -27,9 +26,12 @@ const (
 // ProfileTable is a profile table whose rows are T: a struct with actito tags, or map[string]any. It is safe for
 // concurrent use; make one per table and share it.
 //
-// Its methods send one profile per call, and Actito runs its scenarios at once. Writes to one key are sent in the
-// order of the calls; a key is one attribute's value, so a profile that is written by two different attributes has
-// two orders.
+// Its methods send one profile per call, and Actito runs its scenarios at once (documented). Writes to one key are sent
+// in the order of the calls; a key is one attribute's value, so a profile that is written by two different attributes
+// has two orders, and so has a table that is opened by its name and by its id.
+//
+// Attributes that are unset are never sent; plain numbers and bools always are. A key or name that is empty is a
+// [ValidationError] before anything is sent; what the server refuses is an [APIError].
 type ProfileTable[T any] struct {
 	c     *Client
 	table string
@@ -65,59 +67,58 @@ func (t *ProfileTable[T]) KeyedBy(attribute string) (*ProfileTable[T], error) {
 // Without a key, a failure that leaves the outcome open is an [OutcomeUnknownError]. With [WithProfilesV5] a key is
 // required.
 func (t *ProfileTable[T]) Upsert(ctx context.Context, row T, opts ...CallOption) (string, error) {
-	return t.write(ctx, "upsert profile", &row, true, nil, opts)
+	r, err := t.upsert(&row, opts)
+	if err != nil {
+		return "", err
+	}
+	return t.c.write(ctx, &r, opts)
+}
+
+func (t *ProfileTable[T]) upsert(row *T, opts []CallOption) (request, error) {
+	r, err := t.encode("upsert profile", row, true, opts)
+	r.repeatable = r.order != ""
+	return r, err
 }
 
 // Create creates the profile. If it exists, the error matches [ErrConflict] or, where the server answers 400,
 // [ErrInvalid]; which of the two is assumed. It is repeated only after failures in which the server certainly did
 // nothing.
 func (t *ProfileTable[T]) Create(ctx context.Context, row T, opts ...CallOption) (string, error) {
-	return t.write(ctx, "create profile", &row, false, nil, opts)
+	r, err := t.encode("create profile", &row, false, opts)
+	if err != nil {
+		return "", err
+	}
+	return t.c.write(ctx, &r, opts)
 }
 
-// write sends one row. Its turn among the writes of its key is taken here unless the caller has.
-func (t *ProfileTable[T]) write(ctx context.Context, op string, row *T, update bool, turn *turn, opts []CallOption) (string, error) {
-	key, hasKey, err := t.key(row)
+// encode makes the request that sends one row. Its order is empty if the row has no key.
+func (t *ProfileTable[T]) encode(op string, row *T, update bool, opts []CallOption) (request, error) {
+	r := request{op: op, method: http.MethodPost, path: pathProfiles, segments: []string{escape(t.table)}, answer: transport.Maybe}
+	name, value, hasKey, err := t.codec.sentKey(row)
 	if err != nil {
-		return "", err
+		return r, err
 	}
-	r := request{op: op, method: http.MethodPost, path: pathProfiles, segments: []string{escape(t.table)},
-		answer: transport.Maybe, repeatable: update && hasKey, turn: turn}
 	if hasKey {
-		r.private = []string{key.value}
-		r.order = t.order(key)
+		r.private = []string{value}
+		r.order = t.order(By(name, value))
 	}
 	extra := profileExtra{DataCollection: collect(RealTime, opts).collection}
-	if t.c.profilesV5 {
-		if !hasKey {
-			return "", &ValidationError{Rule: "no-key", Detail: "version 5 of the profiles API needs a key: tag a field with \",key\" or use KeyedBy"}
-		}
-		r.path, extra.Key = pathProfilesV5, true
-		if update {
-			r.method = http.MethodPut
-		} // assumed: POST creates, after the general rule
-		r.body, err = t.codec.appendProfileV5(make([]byte, 0, bodySize), row, extra)
-	} else {
+	body := make([]byte, 0, bodySize)
+	if !t.c.profilesV5 {
 		r.query = "allowUpdate=" + strconv.FormatBool(update) // what POST does without it is not documented
-		r.body, err = t.codec.appendProfileV4(make([]byte, 0, bodySize), row, extra)
+		r.body, err = t.codec.appendProfileV4(body, row, extra)
+		return r, err
 	}
-	if err != nil {
-		return "", err
+	r.path, extra.Key = pathProfilesV5, true
+	if update {
+		r.method = http.MethodPut // assumed: POST creates, after the general rule
 	}
-	reply, err := t.c.send(ctx, &r, opts)
-	if err != nil {
-		return "", err
-	}
-	return newID(reply), nil
+	r.body, err = t.codec.appendProfileV5(body, row, extra)
+	return r, err
 }
 
 // bodySize is enough for most rows.
 const bodySize = 512
-
-func (t *ProfileTable[T]) key(row *T) (Key, bool, error) {
-	name, value, ok, err := t.codec.key(row)
-	return By(name, value), ok, err
-}
 
 func (t *ProfileTable[T]) order(k Key) string {
 	return strings.Join([]string{t.c.entity, t.table, k.attribute, k.value}, "\x00")
@@ -129,7 +130,10 @@ func (t *ProfileTable[T]) on(op, method, path string, key Key, more ...string) (
 	r := request{op: op, method: method, path: path, segments: append([]string{escape(t.table), segment}, more...),
 		repeatable: true, private: []string{key.value}}
 	if method != http.MethodGet {
-		r.answer, r.order = transport.Any, t.order(key)
+		r.answer, r.order = transport.Maybe, t.order(key)
+	}
+	if method == http.MethodDelete {
+		r.answer = transport.Any
 	}
 	return r, err
 }
@@ -168,8 +172,11 @@ func (t *ProfileTable[T]) profilePath() string {
 	return pathProfile
 }
 
-// Get reads a profile. A profile that does not exist is [ErrNotFound], which Actito also answers where access is
-// not allowed.
+// Get reads a profile. Attributes without a value read as null into an [Opt], as zero into a plain field; subscriptions
+// that the server does not name read as unset. A profile that does not exist is [ErrNotFound], which Actito also answers
+// where access is not allowed.
+//
+// Before writing back what was read, unset the consents that were not changed: people may have unsubscribed meanwhile.
 func (t *ProfileTable[T]) Get(ctx context.Context, key Key, opts ...CallOption) (T, error) {
 	var row T
 	err := t.get(ctx, opts, "get profile", t.profilePath(), key, func(body []byte) (err error) {
@@ -180,7 +187,7 @@ func (t *ProfileTable[T]) Get(ctx context.Context, key Key, opts ...CallOption) 
 }
 
 // Update changes attributes of an existing profile. Unset attributes are not sent and stay as they are (assumed:
-// the vendor's demo updates one attribute this way).
+// the vendor's demo updates one attribute this way). One that does not exist is [ErrNotFound].
 func (t *ProfileTable[T]) Update(ctx context.Context, key Key, row T, opts ...CallOption) error {
 	method, encode := http.MethodPut, t.codec.appendProfileV4
 	if t.c.profilesV5 {
@@ -190,7 +197,6 @@ func (t *ProfileTable[T]) Update(ctx context.Context, key Key, row T, opts ...Ca
 	if err != nil {
 		return err
 	}
-	r.answer = transport.Maybe
 	if r.body, err = encode(nil, &row, profileExtra{DataCollection: collect(RealTime, opts).collection}); err != nil {
 		return err
 	}
@@ -211,19 +217,19 @@ type Subscription struct {
 	Subscribed bool
 }
 
-// Subscriptions reads the subscriptions of a profile. Version 5 of the API has no such call: this is version 4's.
+// Subscriptions reads the subscriptions of a profile. One that is missing may never have been set, or be one that the
+// profile has left: which of them the server lists is not documented. Version 5 of the API has no such call: this is
+// version 4's.
 func (t *ProfileTable[T]) Subscriptions(ctx context.Context, key Key, opts ...CallOption) ([]Subscription, error) {
 	var list []Subscription
 	err := t.get(ctx, opts, "get subscriptions", pathSubscriptions, key, func(body []byte) error {
-		var answer struct {
-			Subscriptions []struct {
-				ID        text   `json:"id"`
-				Name      string `json:"name"`
-				Subscribe *bool  `json:"subscribe"`
-			} `json:"subscriptions"`
+		var wire []struct {
+			ID        text   `json:"id"`
+			Name      string `json:"name"`
+			Subscribe *bool  `json:"subscribe"`
 		}
-		err := json.Unmarshal(body, &answer)
-		for _, s := range answer.Subscriptions {
+		err := decodeList(body, &wire, "subscriptions")
+		for _, s := range wire {
 			list = append(list, Subscription{string(s.ID), s.Name, s.Subscribe == nil || *s.Subscribe})
 		}
 		return err
@@ -231,7 +237,8 @@ func (t *ProfileTable[T]) Subscriptions(ctx context.Context, key Key, opts ...Ca
 	return list, err
 }
 
-// Subscribe subscribes a profile.
+// Subscribe subscribes a profile. Version 5 of the API has no such call: this is version 4's, and so are the other
+// calls for subscriptions and segmentations.
 func (t *ProfileTable[T]) Subscribe(ctx context.Context, key Key, subscription string, opts ...CallOption) error {
 	return t.do(ctx, opts, "subscribe", http.MethodPost, pathSubscription, key, escape(subscription))
 }
@@ -256,24 +263,20 @@ func (t *ProfileTable[T]) Segmentations(ctx context.Context, key Key, opts ...Ca
 			Name     string `json:"name"`
 			Category string `json:"category"`
 		}
-		type entry struct {
+		var wire []struct {
 			flat
 			Belongs *bool `json:"belongs"`
 			Nested  *flat `json:"segmentation"`
 		}
-		var answer struct {
-			Plural   []entry `json:"segmentations"`
-			Singular []entry `json:"segmentation"` // both names are seen in use
-		}
-		err := json.Unmarshal(body, &answer)
-		for _, e := range append(answer.Plural, answer.Singular...) {
-			if e.Belongs != nil && !*e.Belongs {
+		err := decodeList(body, &wire, "segmentations", "segmentation") // both names are seen in use
+		for _, s := range wire {
+			if s.Belongs != nil && !*s.Belongs {
 				continue
 			}
-			if e.Nested != nil {
-				e.flat = *e.Nested
+			if s.Nested != nil {
+				s.flat = *s.Nested
 			}
-			list = append(list, Segmentation(e.flat))
+			list = append(list, Segmentation(s.flat))
 		}
 		return err
 	})
@@ -283,7 +286,7 @@ func (t *ProfileTable[T]) Segmentations(ctx context.Context, key Key, opts ...Ca
 // Segment puts a profile into a segmentation, in one of its categories or, with an empty Category, in none.
 func (t *ProfileTable[T]) Segment(ctx context.Context, key Key, s Segmentation, opts ...CallOption) error {
 	segment := escape(s.Name)
-	if s.Name != "" && s.Category != "" {
+	if s.Category != "" {
 		segment += ";category=" + escape(s.Category)
 	}
 	return t.do(ctx, opts, "segment", http.MethodPut, pathSegmentation, key, segment)
@@ -295,22 +298,11 @@ func (t *ProfileTable[T]) Unsegment(ctx context.Context, key Key, segmentation s
 }
 
 // UpsertEach upserts one row after another, several at a time as the licence's pace allows, as [Background] work. It
-// yields one [UpsertResult] per row, in the rows' order; rows with the same key are sent in that order too. When the
-// source fails, its error is the last result. Leaving the loop cancels what is under way.
+// yields one [UpsertResult] per row, in the rows' order; rows with the same key are sent in that order too. A row may be
+// reused by its source once the next one is asked for.
+//
+// When the source fails, its error is the last result. When the context ends, no further row is taken, and the last
+// result has its error. Leaving the loop cancels what is under way.
 func (t *ProfileTable[T]) UpsertEach(ctx context.Context, rows iter.Seq2[T, error], opts ...CallOption) iter.Seq[UpsertResult] {
-	return upsertEach(ctx, rows, func(row *T) upsertFunc {
-		turn := t.join(row)
-		return func(ctx context.Context) (string, error) {
-			return t.write(ctx, "upsert profile", row, true, turn, append([]CallOption{Background()}, opts...))
-		}
-	})
-}
-
-// join takes a row's turn in the order of its key's writes, before it is sent.
-func (t *ProfileTable[T]) join(row *T) *turn {
-	key, ok, err := t.key(row)
-	if err != nil || !ok {
-		return nil
-	}
-	return t.c.turns.join(t.order(key))
+	return upsertEach(ctx, t.c, rows, opts, t.upsert)
 }

@@ -230,7 +230,8 @@ func (q *quota) usage(ctx context.Context, b Bucket, now time.Time) (Usage, erro
 // QuotaService tells what is left of the imports of a table.
 type QuotaService struct{ c *Client }
 
-// Usage counts the imports of a table, given by name or id, in the current window.
+// Usage counts the imports of a table, given by name or id, in the current window. It asks the ledger, and Actito only
+// for the table's id, once; of a table that does not exist, the error matches [ErrNotFound].
 func (s *QuotaService) Usage(ctx context.Context, table string) (Usage, error) {
 	t, err := s.c.table(ctx, "", table)
 	if err != nil {

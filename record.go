@@ -269,6 +269,15 @@ func (c *codec[T]) key(row *T) (name, text string, ok bool, err error) {
 	return m.name, string(b), true, nil
 }
 
+// sentKey is key for a write that the server matches by it.
+func (c *codec[T]) sentKey(row *T) (name, text string, ok bool, err error) {
+	if f := c.keyField; f != nil && (f.readOnly || c.fromServer(f.name)) {
+		return "", "", false, &ValidationError{Column: f.name, Rule: "readonly-key",
+			Detail: "the key is never sent, so that no row would be found by it: use Update, or another key"}
+	}
+	return c.key(row)
+}
+
 // keyMember returns the key of a row. Its text may still turn out to be empty.
 func (c *codec[T]) keyMember(row *T) (member, error) {
 	m, found, err := c.member(reflect.ValueOf(row).Elem(), c.keyField)

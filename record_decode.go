@@ -57,7 +57,7 @@ func (s *subscriptionValues) UnmarshalJSON(b []byte) error {
 	})
 }
 
-// segmentationValues are read from [{"name":…}], [{"belongs":…,"segmentation":{"name":…}}] and {name:bool}.
+// segmentationValues are read from [{"name":…}], [{"belongs":…,"segmentation":{"name":…}}] and {name:bool or category}.
 type segmentationValues []namedValue
 
 type wireSegmentation struct {
@@ -69,9 +69,18 @@ type wireSegmentation struct {
 }
 
 func (s *segmentationValues) UnmarshalJSON(b []byte) error {
-	return unmarshalMembers((*[]namedValue)(s), b, string(segmentationSection), func(w wireSegmentation) namedValue {
+	err := unmarshalMembers((*[]namedValue)(s), b, string(segmentationSection), func(w wireSegmentation) namedValue {
 		return namedValue{string(segmentationSection) + w.Name + w.Segmentation.Name, orTrue(w.Belongs)}
 	})
+	for i, v := range *s {
+		// assumed: of version 5, where a text stands for a segmentation, it is the category that the profile is in.
+		if text, _ := jsonText(v.Value); v.Value[0] == '"' && text != "" {
+			if _, isBool := parseBool(text); !isBool {
+				(*s)[i].Value = orTrue(nil)
+			}
+		}
+	}
+	return err
 }
 
 func orTrue(b json.RawMessage) json.RawMessage {

@@ -93,7 +93,7 @@ func (c *codec[T]) appendRecord(dst []byte, row *T) ([]byte, error) {
 // appendKey appends the pair of the key.
 func (c *codec[T]) appendKey(dst []byte, row *T) ([]byte, error) {
 	if c.keyField == nil {
-		return dst, &ValidationError{Rule: "no-key", Detail: "the row's type names no key: give one field the tag option key"}
+		return dst, &ValidationError{Rule: "no-key", Detail: "the rows have no key: give one field the tag option key, or use KeyedBy"}
 	}
 	m, err := c.keyMember(row)
 	if err != nil {

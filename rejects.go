@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -24,15 +26,15 @@ const (
 	columnErrorColumn = "errorColumn"
 )
 
-// maxRejectsSize bounds a rejects file, packed and unpacked.
-const maxRejectsSize = 4 << 30
+// rejectsHeader finds what separates the cells: it stands between the last two columns.
+var rejectsHeader = regexp.MustCompile(columnErrorCode + `"?([^"\r\n])"?` + columnErrorColumn + `"?\r?(?:\n|$)`)
 
 // Reject is a row that the server refused.
 type Reject[T any] struct {
 	Row     T        // as far as its cells could be read
 	RowErr  error    // why a cell could not be read into Row; the others of the file go on
 	Columns []string // the file's header, without errorCode and errorColumn
-	Cells   []string // the row as it was sent; personal data
+	Cells   []string // the row as it was sent, but that line ends within a cell are "\n"; personal data
 	File    string   // the rejects file
 	Line    int      // in the rejects file, from 1, header included
 	Code    string   // why, in the server's words
@@ -40,33 +42,34 @@ type Reject[T any] struct {
 }
 
 // Rejects reads the rows of this table that an execution rejected. It ends with the first error that it yields, other
-// than those in RowErr. An execution without rejects yields nothing.
+// than those in RowErr. An ended execution without rejects yields nothing. The download and form of rejects are assumed
+// to be version 4's; small ones are held in memory, others in a temporary file until the loop ends.
 func (t *ProfileTable[T]) Rejects(ctx context.Context, e *Execution) iter.Seq2[Reject[T], error] {
-	return rejects(ctx, t.c, e, ProfileTableType, t.table, t.codec.decodeCells)
+	return rejects(ctx, t.c, e, t.codec.decodeCells, ProfileTableType, t.table)
 }
 
-// Rejects reads the records of this table that an execution rejected. It ends with the first error that it yields,
-// other than those in RowErr. An execution without rejects yields nothing.
+// Rejects reads the records of this table that an execution rejected; see [ProfileTable.Rejects].
 func (t *CustomTable[T]) Rejects(ctx context.Context, e *Execution) iter.Seq2[Reject[T], error] {
-	return rejects(ctx, t.c, e, CustomTableType, t.table, t.codec.decodeCells)
+	return rejects(ctx, t.c, e, t.codec.decodeCells, CustomTableType, t.table)
 }
 
-// Rejects reads the rows that an execution rejected, of all its files, as maps of columns to cells.
+// Rejects reads the rows that an execution rejected, of all its files, as maps of columns to cells; see
+// [ProfileTable.Rejects].
 func (s *ExecutionService) Rejects(ctx context.Context, e *Execution) iter.Seq2[Reject[map[string]string], error] {
-	return rejects(ctx, s.c, e, "", "", func(header, cells []string, row *map[string]string) error {
+	return rejects(ctx, s.c, e, func(header, cells []string, row *map[string]string) error {
 		*row = make(map[string]string, len(header))
 		for i, name := range header {
 			(*row)[name] = cells[i]
 		}
 		return nil
-	})
+	}, "", "")
 }
 
 type decodeCells[T any] func(header, cells []string, row *T) error
 
-func rejects[T any](ctx context.Context, c *Client, e *Execution, kind TableType, table string, decode decodeCells[T]) iter.Seq2[Reject[T], error] {
+func rejects[T any](ctx context.Context, c *Client, e *Execution, decode decodeCells[T], kind TableType, table string) iter.Seq2[Reject[T], error] {
 	return func(yield func(Reject[T], error) bool) {
-		err := eachRejectsFile(ctx, c, e, kind, table, func(entry *zip.File) error {
+		err := c.eachRejectsFile(ctx, e, kind, table, func(entry *zip.File) error {
 			return readRejects(entry, decode, yield)
 		})
 		if err != nil && !errors.Is(err, errLeft) {
@@ -78,33 +81,38 @@ func rejects[T any](ctx context.Context, c *Client, e *Execution, kind TableType
 // errLeft ends the reading when the caller left the loop.
 var errLeft = errors.New("left")
 
-// eachRejectsFile downloads the rejects of an execution and reads each CSV file in them that is about the table.
-func eachRejectsFile(ctx context.Context, c *Client, e *Execution, kind TableType, table string, read func(*zip.File) error) error {
+// eachRejectsFile downloads the rejects of an execution and reads each CSV file in them, but those that were loaded into
+// other tables.
+func (c *Client) eachRejectsFile(ctx context.Context, e *Execution, kind TableType, table string, read func(*zip.File) error) error {
 	if e == nil || e.ID == "" {
 		return nil // nothing was started, as in a dry run
 	}
-	file := &spool{bounds: bounds{limit: maxRejectsSize, memory: stagingMemory}, name: "rejects of execution " + e.ID}
-	defer file.Close()
-	if err := c.downloadRejects(ctx, e, file); err != nil {
-		return err
+	if len(e.Files) == 0 { // as it was started
+		latest, err := c.Executions.Get(ctx, e.ID)
+		if err != nil {
+			return err
+		}
+		e = latest
 	}
-	if file.size == 0 {
-		return nil
-	}
-	content, err := file.content()
+	others, err := c.otherFiles(ctx, e, kind, table)
 	if err != nil {
 		return err
 	}
-	archive, err := zip.NewReader(content, file.size)
+	packed := &spool{bounds: bounds{limit: math.MaxInt64, memory: stagingMemory}, name: "rejects of execution " + e.ID}
+	defer packed.Close()
+	if err := c.downloadRejects(ctx, e, others, packed); err != nil || packed.size == 0 {
+		return err
+	}
+	content, err := packed.content()
+	if err != nil {
+		return err
+	}
+	archive, err := zip.NewReader(content, packed.size)
 	if err != nil {
 		return unreadableRejects(err)
 	}
 	for _, entry := range archive.File {
-		ours, err := c.isAbout(ctx, e, path.Base(entry.Name), kind, table)
-		if err != nil {
-			return err
-		}
-		if !ours {
+		if entry.UncompressedSize64 == 0 || others[path.Base(entry.Name)] {
 			continue
 		}
 		if err := read(entry); err != nil {
@@ -114,37 +122,51 @@ func eachRejectsFile(ctx context.Context, c *Client, e *Execution, kind TableTyp
 	return nil
 }
 
-// downloadRejects leaves file empty if the execution has no rejects. The download's slot is free before they are read.
-func (c *Client) downloadRejects(ctx context.Context, e *Execution, file *spool) error {
+// otherFiles names the files that were loaded into another table. One of which that is not known is read: better one
+// that does not decode than rejects that nobody sees.
+func (c *Client) otherFiles(ctx context.Context, e *Execution, kind TableType, table string) (map[string]bool, error) {
+	if kind == "" {
+		return nil, nil
+	}
+	t, err := c.table(ctx, kind, table)
+	if err != nil {
+		return nil, err
+	}
+	others := make(map[string]bool)
+	for _, f := range e.Files {
+		others[f.Name] = f.TableID != "" && f.TableID != t.ID && f.TableID != t.Name || f.Table != "" && f.Table != kind
+	}
+	return others, nil
+}
+
+// downloadRejects leaves packed empty if there are no rejects. The download's slot is free before they are read.
+func (c *Client) downloadRejects(ctx context.Context, e *Execution, others map[string]bool, packed io.Writer) error {
 	r := request{op: "download rejects", method: http.MethodGet, path: pathErrorFile, segments: []string{escape(e.ID)},
 		answer: transport.Stream, repeatable: true, class: BackgroundWork}
 	reply, err := c.send(ctx, &r, nil)
-	if errors.Is(err, ErrNotFound) && e.Status == StatusSuccess && e.Totals().Rejected == 0 {
-		return nil
+	if errors.Is(err, ErrNotFound) {
+		rejected := 0
+		for _, f := range e.Files {
+			if !others[f.Name] {
+				rejected += f.Rejected
+			}
+		}
+		switch {
+		case !e.Ended():
+			return fmt.Errorf("actito: execution %s has no rejects to read before it ends: %w", e.ID, err)
+		case rejected == 0 && (e.Status != StatusWithError || e.Totals().Rejected > 0):
+			return nil
+		}
+		return fmt.Errorf("actito: execution %s rejected %d rows and has no file of them; its definition may lack GenerateErrorFile: %w", e.ID, rejected, err)
 	}
 	if err != nil {
 		return err
 	}
 	defer reply.stream.Close()
-	if _, err := io.Copy(file, reply.stream); err != nil {
+	if _, err := io.Copy(packed, reply.stream); err != nil {
 		return &APIError{Op: r.op, Method: r.method, PathTemplate: r.path, Status: reply.status, Attempts: 1, Err: err}
 	}
 	return nil
-}
-
-// isAbout reports whether a rejects file belongs to the table. A file that cannot be told is read: better one that
-// does not decode than rejects that nobody sees.
-func (c *Client) isAbout(ctx context.Context, e *Execution, name string, kind TableType, table string) (bool, error) {
-	if kind == "" || len(e.Files) < 2 {
-		return true, nil
-	}
-	for _, f := range e.Files {
-		if f.Name == name {
-			t, err := c.table(ctx, kind, table)
-			return err == nil && t.ID == f.TableID, err
-		}
-	}
-	return true, nil
 }
 
 // readRejects yields the rows of one CSV file.
@@ -154,9 +176,9 @@ func readRejects[T any](entry *zip.File, decode decodeCells[T], yield func(Rejec
 		return unreadableRejects(err)
 	}
 	defer in.Close()
-	r, header, err := rejectsReader(io.LimitReader(in, maxRejectsSize))
+	r, header, err := rejectsReader(in)
 	if err != nil {
-		return err
+		return unreadableRejects(err)
 	}
 	n := len(header) - 2
 	for {
@@ -179,26 +201,31 @@ func readRejects[T any](entry *zip.File, decode decodeCells[T], yield func(Rejec
 	}
 }
 
-// rejectsReader reads the header, whose last two columns are known; what stands before them separates the cells.
+// rejectsReader reads the header, whose last two columns tell what separates the cells.
 func rejectsReader(in io.Reader) (*csv.Reader, []string, error) {
-	buffered := bufio.NewReaderSize(in, 64<<10)
-	start, err := buffered.Peek(64 << 10)
+	buffered := bufio.NewReaderSize(in, maxHeaderLength)
+	start, err := buffered.Peek(maxHeaderLength)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, nil, unreadableRejects(err)
+		return nil, nil, err
 	}
-	first, _, _ := bytes.Cut(start, []byte("\n"))
-	before, _, found := bytes.Cut(bytes.ReplaceAll(first, []byte{'"'}, nil), []byte(columnErrorCode))
-	if !found || len(before) == 0 {
-		return nil, nil, unreadableRejects(fmt.Errorf("its header has no column %s after others", columnErrorCode))
+	if bytes.HasPrefix(start, []byte("\ufeff")) {
+		_, _ = buffered.Discard(len("\ufeff"))
+	}
+	separator := rejectsHeader.FindSubmatch(start)
+	if separator == nil {
+		return nil, nil, fmt.Errorf("its header does not end with %s and %s", columnErrorCode, columnErrorColumn)
 	}
 	r := csv.NewReader(buffered)
-	r.Comma = rune(before[len(before)-1])
+	r.Comma, _ = utf8.DecodeRune(separator[1])
 	header, err := r.Read()
 	if err != nil {
-		return nil, nil, unreadableRejects(err)
+		return nil, nil, err
 	}
 	if n := len(header); n < 3 || header[n-2] != columnErrorCode || header[n-1] != columnErrorColumn {
-		return nil, nil, unreadableRejects(fmt.Errorf("its header does not end with %s and %s", columnErrorCode, columnErrorColumn))
+		return nil, nil, fmt.Errorf("its header does not end with %s and %s after the columns of the row", columnErrorCode, columnErrorColumn)
+	}
+	for i, name := range header {
+		header[i] = toUTF8(name)
 	}
 	return r, header, nil
 }

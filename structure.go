@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -41,8 +42,13 @@ func newID(r reply) string {
 			return string(id)
 		}
 	}
-	location := strings.TrimSuffix(r.header.Get("Location"), "/")
-	return location[strings.LastIndex(location, "/")+1:]
+	location, err := url.Parse(r.header.Get("Location"))
+	if err != nil {
+		return ""
+	}
+	segment := strings.TrimSuffix(location.EscapedPath(), "/")
+	id, _ := url.PathUnescape(segment[strings.LastIndex(segment, "/")+1:]) // EscapedPath can be unescaped
+	return id
 }
 
 // Entity is an entity of the licence.
@@ -89,29 +95,34 @@ func (c *Client) read(ctx context.Context, r *request, out any, opts []CallOptio
 
 // readList reads an array, bare or in an envelope.
 func (c *Client) readList(ctx context.Context, r *request, envelope string, out any, opts []CallOption) error {
-	var raw json.RawMessage
-	if err := c.read(ctx, r, &raw, opts); err != nil {
+	reply, err := c.send(ctx, r, opts)
+	if err != nil {
 		return err
 	}
-	list := raw
-	var err error
-	if !bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
-		var wrapped map[string]json.RawMessage
-		if err = json.Unmarshal(raw, &wrapped); err == nil && wrapped[envelope] == nil {
-			err = fmt.Errorf("it has no %s", envelope)
-		}
-		list = wrapped[envelope]
-	}
-	if err == nil {
-		err = json.Unmarshal(list, out)
-	}
-	if err != nil {
-		return r.undecodable(reply{status: http.StatusOK, body: raw}, err)
+	if err := decodeList(reply.body, out, envelope); err != nil {
+		return r.undecodable(reply, err)
 	}
 	return nil
 }
 
-// Structure describes a profile table or a custom table.
+// decodeList reads an array, bare or in an envelope that has one of the names.
+func decodeList(body []byte, out any, names ...string) error {
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")) {
+		return json.Unmarshal(body, out)
+	}
+	var envelope map[string]json.RawMessage
+	if err := json.Unmarshal(body, &envelope); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if list, found := envelope[name]; found {
+			return json.Unmarshal(list, out)
+		}
+	}
+	return fmt.Errorf("it has no %s", names[0])
+}
+
+// Structure describes a profile table or a custom table. Fields that the library has no name for are in Raw.
 type Structure struct {
 	Table        TableType
 	ID           string // numeric for profile tables, a UUID for custom tables
@@ -138,7 +149,7 @@ type Attribute struct {
 	AcceptedValues []string
 }
 
-// ForeignKey says which table must be loaded first.
+// ForeignKey says that an attribute's values must exist in another table, which is therefore loaded first.
 type ForeignKey struct {
 	Name                string
 	Attribute           string
@@ -148,7 +159,7 @@ type ForeignKey struct {
 	OnDelete            string // such as CASCADE
 }
 
-// UnmarshalJSON reads the API's form.
+// UnmarshalJSON reads the API's form, which does not tell the type of the table: Table stays as it is.
 func (s *Structure) UnmarshalJSON(b []byte) error {
 	var wire struct {
 		ID           text   `json:"id"`
@@ -202,6 +213,17 @@ func (s *Structure) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// words are how messages call a type of tables.
+func (t TableType) words() string {
+	switch t {
+	case ProfileTableType:
+		return "profile table"
+	case CustomTableType:
+		return "custom table"
+	}
+	return "table"
+}
+
 // StructureService reads the structures of tables.
 type StructureService struct{ c *Client }
 
@@ -217,12 +239,14 @@ func (s *StructureService) CustomTables(ctx context.Context, opts ...CallOption)
 	return s.list(ctx, CustomTableType, opts)
 }
 
-// ProfileTable reads one profile table by name or id.
+// ProfileTable reads one profile table by name (case-sensitive) or id. It takes two calls: the list, which tells the id,
+// and the table. One that is not listed is [ErrNotFound].
 func (s *StructureService) ProfileTable(ctx context.Context, table string, opts ...CallOption) (*Structure, error) {
 	return s.get(ctx, ProfileTableType, table, opts)
 }
 
-// CustomTable reads one custom table by name or id.
+// CustomTable reads one custom table by name or UUID. It takes two calls: the list, which tells the UUID, and the table.
+// One that is not listed is [ErrNotFound].
 func (s *StructureService) CustomTable(ctx context.Context, table string, opts ...CallOption) (*Structure, error) {
 	return s.get(ctx, CustomTableType, table, opts)
 }
@@ -258,7 +282,10 @@ func (s *StructureService) get(ctx context.Context, t TableType, table string, o
 	r := request{op: "get table", method: http.MethodGet, path: path + "/{table}", segments: []string{escape(found.ID)},
 		repeatable: true, class: Listing}
 	structure := &Structure{Table: t}
-	return structure, s.c.read(ctx, &r, structure, opts)
+	if err := s.c.read(ctx, &r, structure, opts); err != nil {
+		return nil, err
+	}
+	return structure, nil
 }
 
 // find returns the entry of the list with this name or id.
@@ -289,8 +316,7 @@ type unknownTableError struct {
 }
 
 func (e *unknownTableError) Error() string {
-	return fmt.Sprintf("actito: entity %q has no %s %q; names are case-sensitive", e.entity,
-		strings.ToLower(strings.ReplaceAll(string(e.kind), "_", " ")), e.table)
+	return fmt.Sprintf("actito: entity %q has no %s %q; names are case-sensitive", e.entity, e.kind.words(), e.table)
 }
 
 func (e *unknownTableError) Is(target error) bool { return target == ErrNotFound }

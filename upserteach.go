@@ -9,17 +9,16 @@ import (
 // UpsertResult is what became of one row.
 type UpsertResult struct {
 	Row int    // its number, from 1
-	ID  string // the profile id or business key
-	Err error
+	ID  string // the profile id or business key; "" if the server sent none
+	Err error  // nil: the row is in the table
 }
-
-type upsertFunc func(context.Context) (string, error)
 
 // eachWindow is how many rows may be under way; the limiter decides how many are sent at once.
 const eachWindow = 16
 
-// upsertEach starts every row in order, runs them side by side, and yields the results in order.
-func upsertEach[T any](ctx context.Context, rows iter.Seq2[T, error], start func(*T) upsertFunc) iter.Seq[UpsertResult] {
+// upsertEach encodes every row in order, sends them side by side, and yields the results in order.
+func upsertEach[T any](ctx context.Context, c *Client, rows iter.Seq2[T, error], opts []CallOption, encode func(*T, []CallOption) (request, error)) iter.Seq[UpsertResult] {
+	opts = append([]CallOption{Background()}, opts...)
 	return func(yield func(UpsertResult) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var work sync.WaitGroup
@@ -32,20 +31,28 @@ func upsertEach[T any](ctx context.Context, rows iter.Seq2[T, error], start func
 			pending = pending[1:]
 			return yield(r)
 		}
-		n := 0
-		for row, err := range rows {
-			n++
-			result := make(chan UpsertResult, 1)
+		number := 0
+		for row, failed := range rows {
+			number++
+			n, result := number, make(chan UpsertResult, 1)
 			pending = append(pending, result)
-			if err != nil {
-				result <- UpsertResult{Row: n, Err: err}
+			if failed != nil {
+				result <- UpsertResult{Row: n, Err: failed}
 				break
 			}
-			upsert, number := start(&row), n
-			work.Go(func() {
-				id, err := upsert(ctx)
-				result <- UpsertResult{number, id, err}
-			})
+			r, err := encode(&row, opts)
+			if err != nil {
+				result <- UpsertResult{Row: n, Err: err}
+			} else {
+				c.join(&r)
+				work.Go(func() {
+					id, err := c.write(ctx, &r, opts)
+					result <- UpsertResult{n, id, err}
+				})
+			}
+			if ctx.Err() != nil {
+				break
+			}
 			if len(pending) == eachWindow && !first() {
 				return
 			}

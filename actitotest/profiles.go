@@ -18,11 +18,23 @@ type profileBody struct {
 		Subscribe bool   `json:"subscribe"`
 	} `json:"subscriptions"`
 	Segmentations []segmentationBody `json:"segmentations"`
-	Collection    *struct {
-		Date   string `json:"date"`
-		Source string `json:"source"`
-		Way    string `json:"way"`
-	} `json:"dataCollectionInformation"`
+	Collection    *collection        `json:"dataCollectionInformation"`
+}
+
+// collection says when and where data was collected. It is checked and not kept.
+type collection struct {
+	Date   string `json:"date"`
+	Source string `json:"source"`
+	Way    string `json:"way"`
+}
+
+func (c *collection) check() *problem {
+	if c != nil {
+		if _, err := time.Parse(time.DateTime, c.Date); err != nil {
+			return refuse(http.StatusBadRequest, "dataCollectionInformation has no valid date")
+		}
+	}
+	return nil
 }
 
 // segmentationBody takes both written forms: flat, and nested with "belongs".
@@ -61,12 +73,7 @@ func (c *call) profileChange() (change, *problem) {
 			return ch, p
 		}
 	}
-	if in.Collection != nil {
-		if _, err := time.Parse(time.DateTime, in.Collection.Date); err != nil {
-			return ch, refuse(http.StatusBadRequest, "dataCollectionInformation has no valid date")
-		}
-	}
-	return ch, nil
+	return ch, in.Collection.check()
 }
 
 // postProfile creates, or updates too with allowUpdate=true. // assumed: without

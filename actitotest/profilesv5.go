@@ -12,6 +12,7 @@ type profileBodyV5 struct {
 	Attributes    map[string]any   `json:"attributes"`
 	Subscriptions map[string]*bool `json:"subscriptions"`
 	Segmentations map[string]any   `json:"segmentations"` // to a category, true, false or null
+	Collection    *collection      `json:"dataCollectionInformation"`
 }
 
 // profileChangeV5 reads a write, and the row that its key names.
@@ -58,7 +59,7 @@ func (c *call) profileChangeV5() (change, *row, *problem) {
 			return ch, nil, p
 		}
 	}
-	return ch, existing, nil
+	return ch, existing, in.Collection.check()
 }
 
 func (s *Server) upsertProfileV5(c *call) (answer, *problem) {

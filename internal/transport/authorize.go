@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"time"
 )
 
 // Tokens hands out access tokens.
@@ -12,6 +13,10 @@ type Tokens interface {
 	Token(ctx context.Context) (string, error)
 	Invalidate(token string) // the server refused it
 }
+
+// TokenPause is how soon a request for a token that failed is made again, so that many callers do not storm an
+// endpoint that is down.
+const TokenPause = time.Second
 
 // authorize is the link that adds the token. It is never asked about another host: checkRedirect sees to that.
 type authorize struct {

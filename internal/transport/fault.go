@@ -110,11 +110,11 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	if v == "" {
 		return 0
 	}
-	if s, err := strconv.ParseFloat(v, 64); err == nil {
+	if s, err := strconv.ParseFloat(v, 64); err == nil || errors.Is(err, strconv.ErrRange) {
 		if !(s > 0) {
 			return 0
 		}
-		return time.Duration(min(s, float64(math.MaxInt64/2/time.Second))) * time.Second
+		return time.Duration(min(s*float64(time.Second), math.MaxInt64/2))
 	}
 	at, err := http.ParseTime(v)
 	if err != nil {

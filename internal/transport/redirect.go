@@ -14,7 +14,13 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 	if same && next.Method == first.Method && len(via) < 10 {
 		return nil
 	}
-	f := newFault(callOf(first), next.Response)
+	return unfollowed(callOf(first), next.Response)
+}
+
+// unfollowed is a redirecting answer that ends the call: nothing was done, or nobody knows what.
+func unfollowed(c *Call, resp *http.Response) *Fault {
+	_ = resp.Body.Close()
+	f := newFault(c, resp)
 	f.Err = errRedirect
 	return f
 }

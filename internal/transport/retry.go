@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -72,8 +73,11 @@ type tries struct {
 }
 
 // check is asked after each attempt whether there will be another.
-func (t *tries) check(ctx context.Context, _ *http.Response, err error) (bool, error) {
+func (t *tries) check(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	t.made++
+	if err == nil && resp.StatusCode >= 300 { // http.Client saw no way to follow it
+		err = unfollowed(t.call, resp)
+	}
 	if err == nil {
 		return false, nil
 	}
@@ -81,7 +85,7 @@ func (t *tries) check(ctx context.Context, _ *http.Response, err error) (bool, e
 	if f.Local {
 		t.made--
 	}
-	if ctx.Err() != nil || !t.again(ctx, f) {
+	if !t.again(ctx, f) {
 		return false, f
 	}
 	t.last = f
@@ -92,13 +96,19 @@ func (t *tries) check(ctx context.Context, _ *http.Response, err error) (bool, e
 }
 
 func (t *tries) again(ctx context.Context, f *Fault) bool {
+	if err := ctx.Err(); err != nil {
+		if f.transient() {
+			f.Err = because(err, f.Err)
+		}
+		return false
+	}
 	if f.Status == http.StatusUnauthorized && f.Call == t.call && !t.renewed {
 		t.renewed = true
 		t.tokens.Invalidate(t.call.token)
 		t.wait = 0
 		return true
 	}
-	if !f.transient() || !t.call.Repeatable && !f.Undone {
+	if t.call.Single || !f.transient() || !t.call.Repeatable && !f.Undone {
 		return false
 	}
 	n, most := t.made, t.policy.Tries
@@ -111,16 +121,36 @@ func (t *tries) again(ctx context.Context, f *Fault) bool {
 	if n >= most || f.RetryAfter > t.policy.MaxRetryAfter {
 		return false
 	}
-	ceiling := min(t.policy.MinWait<<min(n-1, 30), t.policy.MaxWait)
-	t.wait = max(f.RetryAfter, rand.N(ceiling+1)) //nolint:gosec // jitter
+	ceiling := t.policy.MaxWait
+	if n < 63 && t.policy.MinWait <= ceiling>>(n-1) {
+		ceiling = t.policy.MinWait << (n - 1)
+	}
+	t.wait = max(f.RetryAfter, rand.N(ceiling)) //nolint:gosec // jitter
+	if f.Call != t.call {
+		t.wait = max(t.wait, TokenPause) // a sooner attempt would meet the same failure
+	}
 	next := time.Now().Add(t.wait)
 	if t.call.Start && next.Sub(t.began) > t.policy.StartWithin {
 		return false
 	}
-	if deadline, ok := ctx.Deadline(); ok && next.After(deadline) {
+	if deadline, ok := ctx.Deadline(); ok && !next.Before(deadline) {
+		f.Err = because(errTooLate, f.Err)
 		return false
 	}
 	return t.budget.spend()
+}
+
+var errTooLate = fmt.Errorf("the next attempt would come too late: %w", context.DeadlineExceeded)
+
+// because adds why a call ended to what went wrong before.
+func because(why, before error) error {
+	switch {
+	case before == nil:
+		return why
+	case errors.Is(before, why):
+		return before
+	}
+	return fmt.Errorf("%w, after: %w", why, before)
 }
 
 // end makes the call's error out of its last attempt's and what was known before.
@@ -135,9 +165,9 @@ func (t *tries) end(ctx context.Context, err error) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{}, Body: http.NoBody}, nil
 	case t.last == nil && f.Local:
 		return nil, f.Err
-	case t.last != nil && (f.Local || ctx.Err() != nil):
+	case t.last != nil && (f.Local || ctx.Err() != nil && errors.Is(f.Err, ctx.Err()) && f.Status == 0):
 		merged := *t.last
-		merged.Err = errors.Join(f.Err, t.last.Err)
+		merged.Err = because(f.Err, t.last.Err)
 		f = &merged
 	}
 	f.Attempts, f.Undone = t.made, undone

@@ -26,6 +26,7 @@ type Call struct {
 
 	Answer     Answer
 	Repeatable bool // doing it twice is the same as doing it once
+	Single     bool // never repeated, but for a refused token
 	Start      bool // starts an import: the answer may take minutes, and tries are counted by Policy.StartTries
 	Class      uint8
 	MaxWait    time.Duration                   // the longest local wait; 0: as the context allows
@@ -114,9 +115,7 @@ func (ch *Chain) Direct(ctx context.Context, c *Call) (*http.Response, error) {
 		return nil, faultOf(err, c)
 	}
 	if resp.StatusCode >= 300 {
-		f := newFault(c, resp)
-		f.Err = errRedirect
-		return nil, f
+		return nil, unfollowed(c, resp)
 	}
 	return resp, nil
 }

@@ -1,0 +1,222 @@
+package actito
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// assign finds the input file that each of the files is for, and takes over from it how rows are written.
+func (im *importRun) assign() error {
+	var names []string
+	for _, d := range im.data {
+		if err := d.check(); err != nil {
+			return err
+		}
+		names = append(names, d.name)
+	}
+	for _, s := range im.given {
+		for _, f := range s.files {
+			names = append(names, f.Name)
+		}
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("%w: no data was given", ErrNoRows)
+	}
+	im.plan = make(map[string]*InputFile)
+	taken := make(map[*InputFile]string)
+	for _, name := range names {
+		f, err := im.inputFile(name)
+		if err != nil {
+			return err
+		}
+		if _, twice := im.plan[name]; twice {
+			return &ValidationError{File: name, Rule: "file-name", Detail: "two files of one import have this name"}
+		}
+		if other, twice := taken[f]; twice && f != nil {
+			return &ValidationError{File: name, Rule: "file-name", Detail: "the definition's " + f.FileNamePattern + " is given twice, also by " + other}
+		}
+		im.plan[name], taken[f] = f, name
+	}
+	for i := range im.files {
+		f := &im.files[i]
+		switch {
+		case taken[f] != "":
+			if err := f.sendable(); err != nil {
+				return err
+			}
+			im.loaded = append(im.loaded, f)
+		case !f.Optional:
+			return f.refuse("missing-file", "the definition requires this file, and it was not given")
+		}
+	}
+	for i := range im.data {
+		if err := im.prepare(&im.data[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inputFile finds the input file that a name is for; nil if the definition is not known.
+func (im *importRun) inputFile(name string) (*InputFile, error) {
+	var found *InputFile
+	var patterns []string
+	for i := range im.files {
+		f := &im.files[i]
+		patterns = append(patterns, f.FileNamePattern)
+		if !f.fits(name) {
+			continue
+		}
+		if found != nil {
+			return nil, &ValidationError{File: name, Rule: "file-name",
+				Detail: fmt.Sprintf("the name fits two input files of the definition, %s and %s", found.FileNamePattern, f.FileNamePattern)}
+		}
+		found = f
+	}
+	if found == nil && len(im.files) > 0 {
+		return nil, &ValidationError{File: name, Rule: "file-name",
+			Detail: "the definition has no input file of this name, only " + strings.Join(patterns, ", ")}
+	}
+	return found, nil
+}
+
+// prepare tells a Data what its input file says about how it is written.
+func (im *importRun) prepare(d *Data) error {
+	f := im.plan[d.name]
+	if f == nil {
+		f = &InputFile{}
+	}
+	if d.separator == 0 && f.Format.Separator != "" {
+		d.separator = f.Format.Separator[0]
+	}
+	d.blanks.createOnly = f.Mode == CreateOnly
+	var err error
+	d.blanks.empty, err = im.emptyCells(d.name, f, d.blanks.empty)
+	return err
+}
+
+// emptyCells is the declaration that counts for a file: where several are made, they agree.
+func (im *importRun) emptyCells(file string, f *InputFile, own EmptyCells) (EmptyCells, error) {
+	for _, e := range []EmptyCells{im.empty, f.EmptyCells} {
+		if own != EmptyCellsUndeclared && e != EmptyCellsUndeclared && e != own {
+			return own, &ValidationError{File: file, Rule: "empty-cells", Detail: "EmptyCells is declared as both Keep and Clear for this file"}
+		}
+		own = or(own, e)
+	}
+	return own, nil
+}
+
+// stage stages what the caller has not, and checks all files against the definition.
+func (im *importRun) stage(ctx context.Context) (files []StagedFile, discard func(), err error) {
+	discard = func() {}
+	if len(im.data) > 0 {
+		staged, err := Stage(ctx, im.data...)
+		if err != nil {
+			return nil, nil, err
+		}
+		discard = func() { _ = staged.Close() }
+		files = staged.Files()
+	}
+	for _, s := range im.given {
+		files = append(files, s.files...)
+	}
+	for i := range files {
+		if err := im.checkStaged(&files[i]); err != nil {
+			discard()
+			return nil, nil, err
+		}
+	}
+	return files, discard, nil
+}
+
+// checkStaged compares a file with the definition. What a one shot's definition leaves open is the file's.
+func (im *importRun) checkStaged(s *StagedFile) error {
+	if _, err := s.compressed.content(); err != nil {
+		return err // the caller closed it
+	}
+	f := im.plan[s.Name]
+	if f == nil {
+		return nil
+	}
+	refuse := func(line int, column, rule, detail string) error {
+		return &ValidationError{File: s.Name, Line: line, Column: column, Rule: rule, Detail: detail}
+	}
+	if _, err := im.emptyCells(s.Name, f, s.empty); err != nil {
+		return err
+	}
+	if im.definition != nil {
+		f.Format.Separator, f.Format.EndOfLine = or(f.Format.Separator, string(s.separator)), or(f.Format.EndOfLine, s.lineEnd)
+	}
+	if declared := f.Format.Separator; declared != "" && declared != string(s.separator) {
+		return refuse(0, "", "separator", fmt.Sprintf("the file's cells are separated by %q, and the definition says %q", s.separator, declared))
+	}
+	if declared := f.Format.EndOfLine; declared != s.lineEnd && (declared == "\n" || declared == "\r\n") {
+		return refuse(0, "", "line-end", fmt.Sprintf("the file's lines end in %q, and the definition says %q", s.lineEnd, declared))
+	}
+	if len(f.Mapping) == 0 {
+		return nil // of a stored definition in another form
+	}
+	for _, m := range f.Mapping {
+		if !slices.Contains(s.header, m.Column) {
+			return refuse(1, m.Column, "missing-column", "the definition maps this column and the file does not have it")
+		}
+	}
+	for _, column := range s.header {
+		mapped := slices.ContainsFunc(f.Mapping, func(m Mapping) bool { return m.Column == column })
+		if own := (&schema{table: f.Destination.Table}).fromServer(column); !mapped && !own {
+			return refuse(1, shownColumn(column), "unmapped-column", "the definition does not map this column, so its values would be lost: map it, or leave it out")
+		}
+	}
+	return nil
+}
+
+// sendable finds what the library cannot send, although a stored definition may say it for files that come otherwise.
+func (f *InputFile) sendable() error {
+	switch {
+	case f.Compression != "" && f.Compression != "ZIP":
+		return f.refuse("compression", "the definition expects another compression than ZIP, in which files are sent")
+	case f.Encoding != "" && f.Encoding != "UTF-8":
+		return f.refuse("encoding", "the definition expects another encoding than UTF-8, in which files are sent")
+	case len(f.Format.Separator) > 1:
+		return f.refuse("separator", "the definition's separator must be one ASCII character")
+	case or(f.Format.Enclosing, `"`) != `"` || or(f.Format.Escaping, `"`) != `"`:
+		return f.refuse("quote", "the definition expects other quotes than the double quote")
+	}
+	return nil
+}
+
+// tables finds the tables that the import loads, once each: an optional file that was not given loads none.
+func (im *importRun) tables(ctx context.Context) ([]tableRef, error) {
+	var list []tableRef
+	add := func(kind TableType, table string) error {
+		t, err := im.c.table(ctx, kind, table)
+		if err == nil && !slices.Contains(list, t) {
+			list = append(list, t)
+		}
+		return err
+	}
+	for _, table := range im.loads {
+		if err := add("", table); err != nil {
+			return nil, err
+		}
+	}
+	if len(im.loads) > 0 {
+		return list, nil
+	}
+	for _, f := range im.loaded {
+		if f.Destination.TableID == "" {
+			return nil, errNoTables
+		}
+		if err := add(f.Destination.Table, f.Destination.TableID); err != nil {
+			return nil, err
+		}
+	}
+	if len(list) == 0 {
+		return nil, errNoTables
+	}
+	return list, nil
+}
+
+var errNoTables = &ValidationError{Rule: "no-tables", Detail: "the stored definition does not say which tables the import loads: name them with Loads"}

@@ -1,0 +1,490 @@
+package actito_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/actitotest"
+)
+
+// oneCustomer starts an import of one customer.
+func (b *bulk) oneCustomer(ctx context.Context, opts ...actito.ImportOption) (*actito.Execution, error) {
+	return b.client.ETLs.RunOnce(ctx, once(b.customers.InputFile("customers.csv", named)),
+		append(opts, b.customers.Rows("customers.csv", all(annRow), named))...)
+}
+
+// both starts an import into both tables.
+func (b *bulk) both(ctx context.Context) (*actito.Execution, error) {
+	return b.client.ETLs.RunOnce(ctx, once(b.customers.InputFile("c.csv", named), b.orders.InputFile("o.csv")),
+		b.customers.Rows("c.csv", all(annRow), named), b.orders.Rows("o.csv", all(order{"O1", "C1", 5})))
+}
+
+// inBubble runs a test in virtual time, which begins at 01:00 in Brussels.
+func inBubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, test)
+}
+
+func TestTheBudgetOfATableEndsBeforeAnythingIsUploaded(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		window  actito.Window
+		world   actitotest.Assumption
+		resetAt time.Duration // from the first import
+	}{
+		"by calendar day in Brussels": {"", actitotest.QuotaByCalendarDay, 23 * time.Hour},
+		"by calendar day elsewhere":   {actito.CalendarDay("Asia/Tokyo"), actitotest.QuotaRolling, 15 * time.Hour},
+		"rolling":                     {actito.Rolling24h, actitotest.QuotaRolling, 24 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Window: tt.window}))
+				b.Assume(tt.world)
+				began := time.Now()
+				for range 12 {
+					e, err := b.oneCustomer(t.Context())
+					b.loads(t, e, err)
+				}
+				_, err := b.oneCustomer(t.Context())
+				var used *actito.QuotaError
+				require.ErrorAs(t, err, &used)
+				require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+				require.Equal(t, "Customers", used.Table)
+				require.Equal(t, []int{12, 12, 0}, []int{used.Limit, used.Used, used.Held})
+				require.WithinDuration(t, began.Add(tt.resetAt), used.ResetAt, time.Minute)
+				require.ErrorContains(t, err, "Quota.Limit")
+				require.ErrorContains(t, err, used.ResetAt.Format(time.RFC3339))
+				require.Len(t, b.starts(), 12)
+
+				time.Sleep(24*time.Hour + time.Minute) // every budget is new
+				e, err := b.oneCustomer(t.Context())
+				b.loads(t, e, err)
+				b.counted(t, "Customers", 1, 0)
+			})
+		})
+	}
+}
+
+func TestAnImportOfTwoTablesCostsBothOrNone(t *testing.T) {
+	t.Parallel()
+	b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Limits: map[string]int{"Orders": 1}}))
+	e, err := b.both(t.Context())
+	b.loads(t, e, err)
+	b.counted(t, "Customers", 1, 0)
+	b.counted(t, "Orders", 1, 0)
+	_, err = b.both(t.Context())
+	var used *actito.QuotaError
+	require.ErrorAs(t, err, &used)
+	require.Equal(t, "Orders", used.Table)
+	b.counted(t, "Customers", 1, 0)
+	require.Len(t, b.starts(), 1)
+}
+
+func TestALimitIsATablesByNameOrID(t *testing.T) {
+	t.Parallel()
+	for name, quota := range map[string]actito.Quota{
+		"of all tables": {Limit: 2},
+		"by name":       {Limit: 1, Limits: map[string]int{"Customers": 2}},
+		"by id":         {Limit: 9, Limits: map[string]int{"16": 2, "Customers": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBulk(t, inMemory(t), actito.WithQuota(quota))
+			for range 2 {
+				_, err := b.oneCustomer(t.Context())
+				require.NoError(t, err)
+			}
+			_, err := b.oneCustomer(t.Context())
+			require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+			usage, err := b.client.Quota.Usage(t.Context(), "16")
+			require.NoError(t, err)
+			require.Equal(t, []any{"Customers", 2, 2, 0}, []any{usage.Table, usage.Limit, usage.Used, usage.Left})
+		})
+	}
+}
+
+func TestTheOutcomeOfAStartIsSettled(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		faults     []actitotest.Fault
+		used, held int
+		starts     int
+		want       error
+	}{
+		"accepted":                     {nil, 1, 0, 1, nil},
+		"refused with 400":             {faults(actitotest.Status(400)), 0, 0, 1, actito.ErrInvalid},
+		"refused with 403":             {faults(actitotest.Status(403)), 0, 0, 1, actito.ErrForbidden},
+		"refused early":                {faults(actitotest.Status(400).Early()), 0, 0, 1, actito.ErrInvalid},
+		"a token that ran out":         {faults(actitotest.RevokeToken()), 1, 0, 2, nil},
+		"busy for a moment":            {faults(actitotest.Status(503).WithHeader("Retry-After", "7")), 1, 0, 2, nil},
+		"an error of the server":       {faults(actitotest.Status(500)), 0, 1, 1, actito.ErrOutcomeUnknown},
+		"an error of a proxy":          {faults(actitotest.Status(502).WithBody("text/html", "<html>")), 0, 1, 1, actito.ErrOutcomeUnknown},
+		"the answer is lost":           {faults(actitotest.LoseAnswer()), 0, 1, 1, actito.ErrOutcomeUnknown},
+		"the answer is cut":            {faults(actitotest.CutAnswer(3)), 0, 1, 1, actito.ErrOutcomeUnknown},
+		"the upload is cut":            {faults(actitotest.CutRequest(10)), 0, 1, 1, actito.ErrOutcomeUnknown},
+		"an answer after nine minutes": {faults(actitotest.Delay(9 * time.Minute)), 1, 0, 1, nil},
+		"no answer":                    {faults(actitotest.Hang()), 0, 1, 1, actito.ErrOutcomeUnknown},
+		"refused after a 429":          {faults(actitotest.Status(429), actitotest.Status(400)), 0, 0, 2, actito.ErrInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBulk(t, inMemory(t))
+				b.Fail(actitotest.OpRunOnce, tt.faults...)
+				e, err := b.both(t.Context())
+				if tt.want != nil {
+					require.ErrorIs(t, err, tt.want)
+					require.Nil(t, e)
+				} else {
+					require.NoError(t, err)
+				}
+				require.Len(t, b.starts(), tt.starts)
+				b.counted(t, "Customers", tt.used, tt.held)
+				b.counted(t, "Orders", tt.used, tt.held)
+			})
+		})
+	}
+}
+
+func faults(f ...actitotest.Fault) []actitotest.Fault { return f }
+
+func TestACallerWhoLeavesDuringTheUploadLeavesAHeldUnit(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		b.Fail(actitotest.OpRunOnce, actitotest.Hang())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := b.oneCustomer(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, actito.ErrOutcomeUnknown)
+		b.counted(t, "Customers", 0, 1)
+	})
+}
+
+type limiterFunc func(context.Context, actito.Work) (func(), error)
+
+func (f limiterFunc) Acquire(ctx context.Context, w actito.Work) (func(), error) { return f(ctx, w) }
+
+func TestAReservationDoesNotOutliveItsLease(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		slow := limiterFunc(func(_ context.Context, w actito.Work) (func(), error) {
+			if w.Transfer {
+				time.Sleep(6 * time.Minute)
+			}
+			return func() {}, nil
+		})
+		b := newBulk(t, inMemory(t), actito.WithLimiter(slow))
+		_, err := b.oneCustomer(t.Context())
+		require.ErrorIs(t, err, actito.ErrReservationLost)
+		b.untouched(t)
+	})
+}
+
+// notedStore notes what it is asked. A call whose context ended does nothing, as in a store that is a database.
+type notedStore struct {
+	actito.QuotaStore
+	lost     bool // settling fails
+	reserved []actito.Reservation
+	settled  []actito.Outcome
+}
+
+func (s *notedStore) Reserve(ctx context.Context, r actito.Reservation) error {
+	s.reserved = append(s.reserved, r)
+	return ctx.Err()
+}
+
+func (s *notedStore) Begin(ctx context.Context, _ string) error { return ctx.Err() }
+
+func (s *notedStore) Settle(ctx context.Context, _ string, o actito.Outcome) error {
+	if s.lost {
+		return errors.New("the ledger is gone")
+	}
+	if ctx.Err() == nil {
+		s.settled = append(s.settled, o)
+	}
+	return ctx.Err()
+}
+
+func TestAnImportIsSettledWhoeverIsGone(t *testing.T) {
+	t.Parallel()
+	t.Run("the caller", func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
+			store := &notedStore{}
+			b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: store}))
+			b.Fail(actitotest.OpRunOnce, actitotest.Hang())
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := b.oneCustomer(ctx)
+			require.ErrorIs(t, err, actito.ErrOutcomeUnknown)
+			require.Equal(t, []actito.Outcome{actito.Held()}, store.settled)
+		})
+	})
+	t.Run("the ledger", func(t *testing.T) {
+		t.Parallel()
+		b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: &notedStore{lost: true}}))
+		e, err := b.oneCustomer(t.Context())
+		b.loads(t, e, err)
+	})
+}
+
+func TestATableIsReservedOnceHoweverOftenItIsLoaded(t *testing.T) {
+	t.Parallel()
+	store := &notedStore{}
+	b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: store}))
+	e, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("a.csv", named), b.customers.InputFile("b.csv", named)),
+		b.customers.Rows("a.csv", all(annRow), named), b.customers.Rows("b.csv", all(bobRow), named))
+	b.loads(t, e, err)
+	require.Equal(t, []actito.Bucket{{Name: "16", Limit: 12}}, store.reserved[0].Buckets)
+	require.Equal(t, []actito.Outcome{actito.Used(e.ID)}, store.settled)
+}
+
+func TestOnceStartsAnImportOnce(t *testing.T) {
+	t.Parallel()
+	bothWays(t, func(t *testing.T, start start) {
+		b := newBulk(t, inMemory(t))
+		key := actito.Once("customers-2026-11-23")
+		first, err := start(t.Context(), t, b, key, actito.DataBytes("customers.csv", []byte(annCSV)))
+		require.NoError(t, err)
+		again, err := start(t.Context(), t, b, key, b.customers.Rows("customers.csv", all(annRow), named)) // the same bytes
+		require.NoError(t, err)
+		require.Equal(t, first.ID, again.ID)
+		require.Len(t, b.starts(), 1)
+		again = b.loads(t, again, nil)
+		require.Equal(t, 1, again.Totals().Read)
+
+		_, err = start(t.Context(), t, b, key, b.customers.Rows("customers.csv", all(bobRow), named))
+		var started *actito.AlreadyStartedError
+		require.ErrorAs(t, err, &started)
+		require.False(t, started.SameContent)
+		require.Equal(t, first.ID, started.ExecutionID)
+		require.Len(t, b.starts(), 1)
+		b.counted(t, "Customers", 1, 0)
+	})
+}
+
+func TestOnceComparesWhatIsDoneWithTheFileToo(t *testing.T) {
+	t.Parallel()
+	b := newBulk(t, inMemory(t))
+	f := b.customers.InputFile("customers.csv", named)
+	creates := f
+	creates.Mode = actito.CreateOnly
+	data := actito.DataBytes("customers.csv", []byte(annCSV))
+	key := actito.Once("today")
+	one, other := b.stored(t, f), b.stored(t, f)
+	_, err := b.client.ETLs.Trigger(t.Context(), one, key, data)
+	require.NoError(t, err)
+	var started *actito.AlreadyStartedError
+	_, err = b.client.ETLs.Trigger(t.Context(), other, key, data)
+	require.ErrorAs(t, err, &started)
+	require.False(t, started.SameContent)
+	_, err = b.client.ETLs.RunOnce(t.Context(), once(f), key, data)
+	require.ErrorAs(t, err, &started)
+	key = actito.Once("tomorrow")
+	_, err = b.client.ETLs.RunOnce(t.Context(), once(f), key, data)
+	require.NoError(t, err)
+	_, err = b.client.ETLs.RunOnce(t.Context(), once(creates), key, data)
+	require.ErrorAs(t, err, &started)
+	require.Len(t, b.starts(), 2)
+}
+
+func TestConcurrentStartsWithOneKeyStartOneImport(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		b.Fail(actitotest.OpRunOnce, actitotest.Delay(3*time.Second))
+		ids := make(chan string, 20)
+		var wait sync.WaitGroup
+		for i := range 20 {
+			wait.Go(func() {
+				time.Sleep(time.Duration(i) * 300 * time.Millisecond) // some before the first is answered, some after
+				e, err := b.oneCustomer(t.Context(), actito.Once("key"))
+				var started *actito.AlreadyStartedError
+				switch {
+				case err == nil:
+					ids <- e.ID
+				case !errors.As(err, &started) || !started.SameContent:
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		close(ids)
+		require.NotEmpty(t, ids)
+		for id := range ids {
+			require.Equal(t, b.Imports()[0].ExecutionID, id)
+		}
+		require.Len(t, b.starts(), 1)
+		b.counted(t, "Customers", 1, 0)
+	})
+}
+
+func TestOnceIsFreeAgainAfterARefusalAndTakenWhileTheOutcomeIsUnknown(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		b.Fail(actitotest.OpRunOnce, actitotest.Status(400), actitotest.LoseAnswer())
+		_, err := b.oneCustomer(t.Context(), actito.Once("key"))
+		require.ErrorIs(t, err, actito.ErrInvalid)
+		_, err = b.oneCustomer(t.Context(), actito.Once("key"))
+		require.ErrorIs(t, err, actito.ErrOutcomeUnknown)
+		_, err = b.oneCustomer(t.Context(), actito.Once("key"))
+		var started *actito.AlreadyStartedError
+		require.ErrorAs(t, err, &started)
+		require.True(t, started.SameContent)
+		require.Empty(t, started.ExecutionID)
+		require.Len(t, b.starts(), 2)
+		require.Len(t, b.Imports(), 1)
+	})
+}
+
+func TestConcurrency429sOfAStartPass(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		b.Fail(actitotest.OpRunOnce, actitotest.Times(4, actitotest.Status(429)))
+		began := time.Now()
+		e, err := b.oneCustomer(t.Context())
+		require.LessOrEqual(t, time.Since(began), time.Minute)
+		b.loads(t, e, err)
+		require.Len(t, b.starts(), 5)
+		b.counted(t, "Customers", 1, 0)
+	})
+}
+
+func TestAStartThatStaysRefusedWith429(t *testing.T) {
+	t.Parallel()
+	refused := actitotest.Status(429)
+	for name, tt := range map[string]struct {
+		start    func(b *bulk, ctx context.Context) (*actito.Execution, error)
+		fault    actitotest.Fault
+		probe    actitotest.Fault
+		deadline time.Duration
+		starts   int
+		table    string // of the QuotaError
+		closed   bool
+	}{
+		"the probe passes":                     {fault: actitotest.Times(5, refused), probe: actitotest.Pass(), starts: 5, table: "Customers", closed: true},
+		"two tables, and the probe passes":     {start: (*bulk).both, fault: actitotest.Times(5, refused), probe: actitotest.Pass(), starts: 5, table: "Customers or Orders"},
+		"the probe is refused too":             {fault: actitotest.Times(5, refused), probe: refused, starts: 5},
+		"the probe fails":                      {fault: actitotest.Times(5, refused), probe: actitotest.Status(500), starts: 5},
+		"the minute is over before five tries": {fault: actitotest.Times(5, refused.WithHeader("Retry-After", "25")), starts: 3},
+		"the server asks for two minutes":      {fault: refused.WithHeader("Retry-After", "120"), starts: 1},
+		"the caller has no time for more":      {fault: refused.WithHeader("Retry-After", "25"), deadline: 10 * time.Second, starts: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBulk(t, inMemory(t))
+				b.Fail(actitotest.OpRunOnce, tt.fault)
+				if tt.starts == 5 {
+					b.Fail(actitotest.OpEntityList, tt.probe)
+				}
+				if tt.start == nil {
+					tt.start = func(b *bulk, ctx context.Context) (*actito.Execution, error) { return b.oneCustomer(ctx) }
+				}
+				ctx := t.Context()
+				if tt.deadline > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, tt.deadline)
+					defer cancel()
+				}
+				began := time.Now()
+				_, err := tt.start(b, ctx)
+				require.ErrorIs(t, err, actito.ErrTooManyRequests)
+				require.LessOrEqual(t, time.Since(began), time.Minute)
+				require.Len(t, b.starts(), tt.starts)
+				require.LessOrEqual(t, len(b.Requests(actitotest.OpEntityList)), 1, "the probe is not repeated")
+				b.counted(t, "Customers", 0, 0)
+
+				var used *actito.QuotaError
+				require.Equal(t, tt.table != "", errors.As(err, &used), err)
+				if used != nil {
+					require.Equal(t, tt.table, used.Table)
+					require.Equal(t, time.Date(2000, 1, 1, 23, 0, 0, 0, time.UTC), used.ResetAt.UTC())
+					var api *actito.APIError
+					require.ErrorAs(t, err, &api)
+					require.Equal(t, http.StatusTooManyRequests, api.Status)
+				}
+
+				e, err := b.oneCustomer(t.Context())
+				if !tt.closed {
+					b.loads(t, e, err)
+					return
+				}
+				require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+				require.Len(t, b.starts(), tt.starts, "a closed table is not asked")
+				usage, err := b.client.Quota.Usage(t.Context(), "Customers")
+				require.NoError(t, err)
+				require.Zero(t, usage.Left)
+				require.Equal(t, used.ResetAt, usage.ClosedUntil)
+				time.Sleep(24 * time.Hour)
+				e, err = b.oneCustomer(t.Context())
+				b.loads(t, e, err)
+			})
+		})
+	}
+}
+
+func TestAnotherProgramsImportsAreNoticed(t *testing.T) {
+	inEveryWorldInVirtualTime(t, func(t *testing.T, world ...actitotest.Assumption) {
+		server := inMemory(t)
+		server.Assume(world...)
+		ours, theirs := newBulk(t, server), newBulk(t, server)
+		for range 11 {
+			_, err := theirs.oneCustomer(t.Context())
+			require.NoError(t, err)
+		}
+		for i := range 3 {
+			_, err := ours.oneCustomer(t.Context())
+			switch i {
+			case 0:
+				require.NoError(t, err)
+			case 1:
+				require.ErrorIs(t, err, actito.ErrTooManyRequests)
+				require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+			case 2:
+				require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+				require.NotErrorIs(t, err, actito.ErrTooManyRequests)
+			}
+		}
+		require.Len(t, ours.starts(), 11+1+5)
+	}, actitotest.QuotaRolling, actitotest.IDOnlyInLocation, actitotest.FailedRunsFree)
+}
+
+// inEveryWorldInVirtualTime is inEveryWorld with a bubble around each test.
+func inEveryWorldInVirtualTime(t *testing.T, test func(t *testing.T, world ...actitotest.Assumption), opposites ...actitotest.Assumption) {
+	t.Helper()
+	inEveryWorld(t, func(t *testing.T, world ...actitotest.Assumption) {
+		synctest.Test(t, func(t *testing.T) { test(t, world...) })
+	}, opposites...)
+}
+
+func TestADryRunChecksAndSendsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		dry := newBulk(t, b.Server, actito.WithDryRun())
+		etl := b.stored(t, b.customers.InputFile("customers.csv", named))
+		began := time.Now()
+		for range 20 { // more than the budget
+			e, err := dry.oneCustomer(t.Context(), actito.Once("key"))
+			require.NoError(t, err)
+			require.Equal(t, actito.StatusDryRun, e.Status)
+			e, err = dry.client.Executions.Wait(t.Context(), e)
+			require.NoError(t, err)
+			require.Empty(t, collect(t, dry.customers.Rejects(t.Context(), e)))
+			e, err = dry.client.ETLs.Trigger(t.Context(), etl, actito.DataBytes("customers.csv", []byte(annCSV)))
+			require.NoError(t, err)
+			require.Equal(t, etl, e.ETLID)
+		}
+		require.Less(t, time.Since(began), time.Minute)
+		_, err := dry.oneCustomer(t.Context(), actito.DataBytes("x.csv", nil))
+		require.ErrorIs(t, err, actito.ErrInvalid)
+		_, err = dry.client.ETLs.Trigger(t.Context(), etl, actito.DataBytes("customers.csv", []byte("customerID\nC1\n")))
+		require.ErrorIs(t, err, actito.ErrInvalid)
+		dry.untouched(t)
+	})
+}

@@ -1,0 +1,76 @@
+package actito
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestTheLifeOfATokenIsRead(t *testing.T) {
+	t.Parallel()
+	const fallback = 15 * time.Minute
+	for name, tt := range map[string]struct {
+		raw  string
+		want time.Duration
+	}{
+		"as documented":             {`"900s"`, 900 * time.Second},
+		"with another unit":         {`"15m"`, 15 * time.Minute},
+		"as a number":               {`900`, 900 * time.Second},
+		"as a number in quotes":     {`"700"`, 700 * time.Second},
+		"as a fraction":             {`0.5`, 500 * time.Millisecond},
+		"when it is absent":         {``, fallback},
+		"when it is null":           {`null`, fallback},
+		"when it is empty":          {`""`, fallback},
+		"when it is a word":         {`"soon"`, fallback},
+		"when it is negative":       {`"-900s"`, fallback},
+		"when it is a negative":     {`-900`, fallback},
+		"when it is zero":           {`0`, fallback},
+		"when it is zero seconds":   {`"0s"`, fallback},
+		"when it is absurd":         {`1e300`, fallback},
+		"when it is an object":      {`{"seconds":900}`, fallback},
+		"when it is not a number":   {`"NaN"`, fallback},
+		"when it is true":           {`true`, fallback},
+		"when it is a list of that": {`[900]`, fallback},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, tt.want, expiresIn(json.RawMessage(tt.raw)))
+		})
+	}
+}
+
+func FuzzExpiresIn(f *testing.F) {
+	for _, seed := range []string{`"900s"`, `900`, `"900"`, ``, `null`, `1e18`, `"2562047h47m16.854775807s"`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		d := expiresIn(json.RawMessage(raw))
+		if d <= 0 {
+			t.Fatalf("a life of %s", d)
+		}
+		if now := time.Now(); !now.Add(d).After(now) {
+			t.Fatalf("a life of %s ends before it began", d)
+		}
+	})
+}
+
+func TestKeysAndTokensPrintAsRedacted(t *testing.T) {
+	t.Parallel()
+	const value = "eyJhbGciOi"
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", slog.Any("token", Token{AccessToken: value}), slog.Any("to", &Token{AccessToken: value}), slog.Any("key", secret(value)))
+	assert.NotContains(t, log.String(), value)
+	for _, v := range []any{Token{AccessToken: value}, &Token{AccessToken: value}, []Token{{AccessToken: value}}, secret(value), []secret{value}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			text := fmt.Sprintf(verb, v)
+			assert.NotContains(t, text, value, verb)
+			assert.NotContains(t, text, fmt.Sprintf("%x", value), verb)
+			assert.Contains(t, text, redacted, verb)
+		}
+	}
+}
