@@ -66,8 +66,9 @@ func (w Window) location() (*time.Location, error) {
 // byte is sent, then settled. A lapsed reservation is free again; a lapsed begun one is held, which counts as used
 // until somebody settles it.
 //
-// A store is safe for concurrent use, and each call takes effect as a whole or not at all. A clock that steps back frees
-// nothing: what was booked later than now counts now, and what lapsed before others were booked is lost for good.
+// A store is safe for concurrent use, and each call takes effect as a whole or not at all. A clock that steps back, by
+// less than five days, frees nothing: what was booked later than now counts now, and what lapsed before others were
+// booked is lost for good.
 //
 // Package quotatest tests all of this; a [Ledger] does most of it.
 type QuotaStore interface {

@@ -38,7 +38,7 @@ func ExampleStore() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	ledger, err := filequota.Open(filepath.Join(dir, "quota.json"))
 	if err != nil {
 		log.Fatal(err)

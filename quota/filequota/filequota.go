@@ -34,6 +34,7 @@ package filequota
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,8 +93,8 @@ func Open(path string, opts ...Option) (*Store, error) {
 		opt(&o)
 	}
 	// Names that lead to one file must lead to one lock, from whatever directory.
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -113,7 +114,7 @@ func Open(path string, opts ...Option) (*Store, error) {
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 		defer cancel()
-		err = s.locked(ctx, s.probe)
+		err = s.probe(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("filequota: ledger %s: %w", path, err)
@@ -141,7 +142,11 @@ func (o *options) judge(path, kind string) error {
 }
 
 // probe reads the ledger and writes it as it is, or an empty one if there is none.
-func (s *Store) probe() error {
+func (s *Store) probe(ctx context.Context) (err error) {
+	if err := s.acquire(ctx); err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, s.release()) }()
 	data, books, err := s.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		data, err = encode(books)
@@ -190,40 +195,45 @@ func (s *Store) Usage(ctx context.Context, bucket string) (actito.Usage, error) 
 }
 
 // update makes one change to the ledger. If the change is refused, or changes nothing, nothing is written.
-func (s *Store) update(ctx context.Context, op string, change func(*actito.Ledger) error) error {
-	var refused error
-	err := s.locked(ctx, func() error {
-		before, books, err := s.read()
-		if err != nil {
-			return err
-		}
-		if refused = change(&books); refused != nil {
-			return nil
-		}
-		after, err := encode(books)
-		if err != nil || bytes.Equal(before, after) {
-			return err
-		}
-		return s.write(after)
-	})
-	if err != nil {
-		return fmt.Errorf("filequota: %s: ledger %s: %w", op, s.path, err)
+func (s *Store) update(ctx context.Context, op string, change func(*actito.Ledger) error) (err error) {
+	failed := func(err error) error { return fmt.Errorf("filequota: %s: ledger %s: %w", op, s.path, err) }
+	if err := s.acquire(ctx); err != nil {
+		return failed(err)
 	}
-	return refused
+	defer func() { err = cmp.Or(err, s.release()) }()
+	before, books, err := s.read()
+	if err != nil {
+		return failed(err)
+	}
+	if err := change(&books); err != nil {
+		return err
+	}
+	after, err := encode(books)
+	if err == nil && !bytes.Equal(before, after) {
+		err = s.write(after)
+	}
+	if err != nil {
+		return failed(err)
+	}
+	return nil
 }
 
-// locked calls f while no other process, and no other call of this one, has the ledger.
-func (s *Store) locked(ctx context.Context, f func() error) (err error) {
+// acquire waits until no other process, and no other call of this one, has the ledger.
+func (s *Store) acquire(ctx context.Context) error {
 	select {
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
 		return fmt.Errorf("wait for other calls: %w", ctx.Err())
 	}
-	defer func() { <-s.turn }()
 	// Others hold the lock for about as long as a sync takes; asking costs a system call.
 	if _, err := s.lock.TryLockContext(ctx, time.Millisecond); err != nil {
+		<-s.turn
 		return fmt.Errorf("wait for the lock of other processes: %w", err)
 	}
-	defer func() { err = errors.Join(err, s.lock.Unlock()) }()
-	return f()
+	return nil
+}
+
+func (s *Store) release() error {
+	defer func() { <-s.turn }()
+	return s.lock.Unlock()
 }

@@ -122,7 +122,7 @@ func (r *run) step() {
 	case n < 10:
 		r.begin(store, now)
 	case n < 14:
-		r.settle(store, now)
+		r.settle(store)
 	case n < 15:
 		table, until := pick(r, tables...), now.Add(r.minutes(-60, 240))
 		if r.random.IntN(3) == 0 {
@@ -189,7 +189,7 @@ func (r *run) reserve(store actito.QuotaStore, now time.Time) {
 		table := pick(r, tables...)
 		ask.Buckets = append(ask.Buckets, actito.Bucket{Name: table, Limit: limits[table]})
 	}
-	ask.Content[0] = byte(r.random.IntN(2))
+	ask.Content[0] = pick(r, byte(0), byte(1))
 	want := r.wantReserve(ask)
 	err := r.note(fmt.Sprintf("reserve %+v", ask), store.Reserve(r.Context(), ask))
 	if err == nil {
@@ -250,7 +250,7 @@ func (r *run) begin(store actito.QuotaStore, now time.Time) {
 	}
 }
 
-func (r *run) settle(store actito.QuotaStore, now time.Time) {
+func (r *run) settle(store actito.QuotaStore) {
 	e := r.recent()
 	if e == nil {
 		return

@@ -104,7 +104,7 @@ var reserving = []contractTest{
 	}},
 }
 
-var onceing = []contractTest{
+var onlyOnce = []contractTest{
 	once("refuses while the first is reserved", 0, 1, &actito.AlreadyStartedError{SameContent: true}, func(*subject) {}),
 	once("refuses while the first is begun", 0, 1, &actito.AlreadyStartedError{SameContent: true}, func(s *subject) { s.ok(s.begin("a")) }),
 	once("refuses while the first is held", 0, 1, &actito.AlreadyStartedError{SameContent: true}, func(s *subject) { s.ok(s.settle("a", actito.Held())) }),
@@ -241,7 +241,7 @@ var closing = []contractTest{
 	{"refuses until then", true, func(s *subject) {
 		until := s.start.Add(time.Hour)
 		s.ok(s.reserve(s.ask("a", "1")))
-		s.ok(s.close("1", until))
+		s.ok(s.close(until))
 		s.full(s.reserve(s.ask("b", "1")), actito.QuotaError{Table: "1", Limit: 2, Held: 1, ResetAt: until})
 		s.full(s.reserve(s.ask("b", "2", "1")), actito.QuotaError{Table: "1", Limit: 2, Held: 1, ResetAt: until})
 		s.booked("2", 0, 0)
@@ -253,26 +253,26 @@ var closing = []contractTest{
 		s.sees(actito.Usage{Table: "1", Limit: 2, Held: 1, Left: 1, ResetAt: s.ask("").ResetAt})
 	}},
 	{"leaves other buckets open", false, func(s *subject) {
-		s.ok(s.close("1", s.start.Add(time.Hour)))
+		s.ok(s.close(s.start.Add(time.Hour)))
 		s.ok(s.reserve(s.ask("a", "2")))
 	}},
 	{"leaves what was reserved before", false, func(s *subject) {
 		s.ok(s.reserve(s.ask("a", "1")))
-		s.ok(s.close("1", s.start.Add(time.Hour)))
+		s.ok(s.close(s.start.Add(time.Hour)))
 		s.ok(s.begin("a"))
 		s.ok(s.settle("a", actito.Used("x")))
 	}},
 	{"never shortens an earlier call", false, func(s *subject) {
 		until := s.start.Add(time.Hour)
-		s.ok(s.close("1", until))
-		s.ok(s.close("1", until.Add(-time.Minute)))
+		s.ok(s.close(until))
+		s.ok(s.close(until.Add(-time.Minute)))
 		s.sees(actito.Usage{Table: "1", ClosedUntil: until})
-		s.ok(s.close("1", until.Add(time.Minute)))
+		s.ok(s.close(until.Add(time.Minute)))
 		s.sees(actito.Usage{Table: "1", ClosedUntil: until.Add(time.Minute)})
 	}},
 	{"opens with the zero time", false, func(s *subject) {
-		s.ok(s.close("1", s.start.Add(time.Hour)))
-		s.ok(s.close("1", time.Time{}))
+		s.ok(s.close(s.start.Add(time.Hour)))
+		s.ok(s.close(time.Time{}))
 		s.ok(s.reserve(s.ask("a", "1")))
 		s.sees(actito.Usage{Table: "1", Limit: 2, Held: 1, Left: 1, ResetAt: s.ask("").ResetAt})
 	}},
@@ -280,9 +280,9 @@ var closing = []contractTest{
 		for _, id := range []string{"a", "b"} {
 			s.ok(s.reserve(s.ask(id, "1")))
 		}
-		s.ok(s.close("1", s.start.Add(time.Hour)))
+		s.ok(s.close(s.start.Add(time.Hour)))
 		s.full(s.reserve(s.ask("c", "1")), actito.QuotaError{Table: "1", Limit: 2, Held: 2, ResetAt: s.ask("").ResetAt})
-		s.ok(s.close("1", s.start.Add(100*time.Hour)))
+		s.ok(s.close(s.start.Add(100 * time.Hour)))
 		s.full(s.reserve(s.ask("c", "1")), actito.QuotaError{Table: "1", Limit: 2, Held: 2, ResetAt: s.start.Add(100 * time.Hour)})
 	}},
 }
@@ -290,7 +290,7 @@ var closing = []contractTest{
 var using = []contractTest{
 	{"of a bucket in which nothing was reserved", false, func(s *subject) {
 		s.sees(actito.Usage{Table: "1"})
-		s.ok(s.close("1", s.start.Add(time.Hour)))
+		s.ok(s.close(s.start.Add(time.Hour)))
 		s.sees(actito.Usage{Table: "1", ClosedUntil: s.start.Add(time.Hour)})
 	}},
 	{"counts what is used and held", false, func(s *subject) {
