@@ -2,6 +2,7 @@ package actito
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -125,7 +126,7 @@ type RawCall struct {
 // with [WithUnprefixedPaths], their paths lose their category too. The answer, which must be JSON except to a DELETE,
 // is decoded into out, unless that is nil or the server sent no body.
 func (c *Client) Do(ctx context.Context, call RawCall, out any, opts ...CallOption) error {
-	r := request{op: "raw call", method: or(call.Method, http.MethodGet), path: call.Path, query: call.Query.Encode()}
+	r := request{op: "raw call", method: cmp.Or(call.Method, http.MethodGet), path: call.Path, query: call.Query.Encode()}
 	r.repeatable = call.Repeatable || r.method != http.MethodPost && r.method != http.MethodPatch
 	if err := r.fill(call.Params); err != nil {
 		return err
@@ -227,8 +228,14 @@ type callOptions struct {
 // Background lets a call wait behind those of handlers.
 func Background() CallOption { return func(o *callOptions) { o.class = BackgroundWork } }
 
-// MaxWait bounds how long a call, and each repeat of it, may wait here for its turn. A call that cannot be sent in time fails with [ErrBusy].
-func MaxWait(d time.Duration) CallOption { return func(o *callOptions) { o.maxWait = d } }
+// MaxWait bounds how long a call, and each repeat of it, may wait here for its turn; 0 is no wait at all. A call that
+// cannot be sent in time fails with [ErrBusy].
+func MaxWait(d time.Duration) CallOption {
+	if d <= 0 {
+		d = -1 // 0 would be no bound
+	}
+	return func(o *callOptions) { o.maxWait = d }
+}
 
 // DataCollection says when, where and how the data of a profile write was collected. Other calls ignore it. With
 // [WithProfilesV5] it is sent in version 4's form (assumed).
@@ -262,7 +269,7 @@ func (c *Client) write(ctx context.Context, r *request, opts []CallOption) (stri
 	if err != nil {
 		return "", err
 	}
-	return or(newID(reply), r.id), nil
+	return cmp.Or(newID(reply), r.id), nil
 }
 
 // send is the way of every call but the token's.
@@ -320,9 +327,12 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 
 // awaitTurn waits until earlier writes to the same key have ended.
 func (r *request) awaitTurn(ctx context.Context, o callOptions) error {
+	if r.turn.first == nil {
+		return nil // nobody was ahead
+	}
 	began := time.Now()
 	bounded := ctx
-	if o.maxWait > 0 {
+	if o.maxWait != 0 {
 		var cancel context.CancelFunc
 		bounded, cancel = context.WithTimeout(ctx, o.maxWait)
 		defer cancel()

@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"net/http"
@@ -170,7 +171,7 @@ func (t *CustomTable[T]) List(ctx context.Context, o ListOptions, opts ...CallOp
 	if err := o.check(); err != nil {
 		return nil, false, err
 	}
-	q := listQuery{o.SearchField, o.SearchValue, o.SortField, nil, or(o.Number, 100)}
+	q := listQuery{o.SearchField, o.SearchValue, o.SortField, nil, cmp.Or(o.Number, 100)}
 	if ascending := !o.Descending; o.SortField != "" {
 		q.Ascending = &ascending
 	}

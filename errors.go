@@ -30,6 +30,8 @@ var (
 	ErrQuotaExceeded = errors.New("actito: import quota exceeded")
 	// ErrReservationLost: the lease on the day's import ran out before the first byte was sent.
 	ErrReservationLost = errors.New("actito: import reservation lost")
+	// ErrAlreadyStarted: an import with this [Once] key exists, with other content or unknown outcome. Nothing was sent.
+	ErrAlreadyStarted = errors.New("actito: import already started")
 	// ErrOutcomeUnknown: nobody here can tell whether the server did what was asked.
 	ErrOutcomeUnknown = errors.New("actito: outcome unknown")
 
@@ -258,11 +260,15 @@ func Retryable(err error) bool {
 	return e.Status == 0 || e.Op == opToken || e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests || e.Status >= 500
 }
 
-// AlreadyStartedError tells a caller of [QuotaStore.Reserve] that an import with the same Once key exists.
+// AlreadyStartedError is an import that was not started because one with the same [Once] key was: with other content,
+// or, without an ExecutionID, with an outcome that is not known yet. It matches [ErrAlreadyStarted].
 type AlreadyStartedError struct {
 	ExecutionID string // "" while the first one is not settled
 	SameContent bool
 }
+
+// Is matches ErrAlreadyStarted.
+func (e *AlreadyStartedError) Is(target error) bool { return target == ErrAlreadyStarted }
 
 func (e *AlreadyStartedError) Error() string {
 	switch {

@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,7 +83,7 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 	}
 	for i := range d.Files {
 		f := &d.Files[i].Format
-		f.Separator, f.EndOfLine = or(f.Separator, ","), or(f.EndOfLine, "\n")
+		f.Separator, f.EndOfLine = cmp.Or(f.Separator, ","), cmp.Or(f.EndOfLine, "\n")
 	}
 	if r.body, err = json.Marshal(d); err != nil {
 		return &ValidationError{Rule: "json", Detail: "the definition cannot be encoded as JSON", Err: err}

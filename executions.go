@@ -2,6 +2,7 @@ package actito
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,6 +50,8 @@ type Execution struct {
 	End    time.Time // zero while it runs
 	Files  []FileResult
 	Raw    json.RawMessage // as the server sent it; nil if the server sent only an id
+
+	AlreadyStarted bool // a former call with the same [Once] key started it, and this one sent nothing
 }
 
 // FileResult is what became of one file.
@@ -138,7 +141,7 @@ func (s *ExecutionService) Get(ctx context.Context, id string, opts ...CallOptio
 	if err != nil {
 		return nil, r.undecodable(reply{status: http.StatusOK, body: raw}, err)
 	}
-	e.ID = or(e.ID, id)
+	e.ID = cmp.Or(e.ID, id)
 	return e, nil
 }
 

@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -36,7 +37,7 @@ func (s *Structure) GoStruct() (string, error) {
 	for i := range s.Attributes {
 		a := &s.Attributes[i]
 		if seen[a.Name] || !g.taggable(a.Name) {
-			left = append(left, fmt.Sprintf("%q (%s)", a.Name, plainText(or(a.ValueType, a.Type))))
+			left = append(left, fmt.Sprintf("%q (%s)", a.Name, plainText(cmp.Or(a.ValueType, a.Type))))
 			continue
 		}
 		seen[a.Name] = true
@@ -119,7 +120,7 @@ func (g *goStruct) tag(a *Attribute) string {
 
 // goType is the type of the attribute's values; what is not known travels as text.
 func (a *Attribute) goType() string {
-	switch or(a.ValueType, a.Type) {
+	switch cmp.Or(a.ValueType, a.Type) {
 	case "INTEGER", "LONG":
 		return "int64"
 	case "NUMBER", "NUMERIC":

@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -103,7 +104,7 @@ func (im *importRun) emptyCells(file string, f *InputFile, own EmptyCells) (Empt
 		if own != EmptyCellsUndeclared && e != EmptyCellsUndeclared && e != own {
 			return own, &ValidationError{File: file, Rule: "empty-cells", Detail: "EmptyCells is declared as both Keep and Clear for this file"}
 		}
-		own = or(own, e)
+		own = cmp.Or(own, e)
 	}
 	return own, nil
 }
@@ -147,7 +148,7 @@ func (im *importRun) checkStaged(s *StagedFile) error {
 		return err
 	}
 	if im.definition != nil {
-		f.Format.Separator, f.Format.EndOfLine = or(f.Format.Separator, string(s.separator)), or(f.Format.EndOfLine, s.lineEnd)
+		f.Format.Separator, f.Format.EndOfLine = cmp.Or(f.Format.Separator, string(s.separator)), cmp.Or(f.Format.EndOfLine, s.lineEnd)
 	}
 	if declared := f.Format.Separator; declared != "" && declared != string(s.separator) {
 		return refuse(0, "", "separator", fmt.Sprintf("the file's cells are separated by %q, and the definition says %q", s.separator, declared))
@@ -181,7 +182,7 @@ func (f *InputFile) sendable() error {
 		return f.refuse("encoding", "the definition expects another encoding than UTF-8, in which files are sent")
 	case len(f.Format.Separator) > 1:
 		return f.refuse("separator", "the definition's separator must be one ASCII character")
-	case or(f.Format.Enclosing, `"`) != `"` || or(f.Format.Escaping, `"`) != `"`:
+	case cmp.Or(f.Format.Enclosing, `"`) != `"` || cmp.Or(f.Format.Escaping, `"`) != `"`:
 		return f.refuse("quote", "the definition expects other quotes than the double quote")
 	}
 	return nil

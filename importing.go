@@ -2,6 +2,7 @@ package actito
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/actito-go/actito/internal/multipart"
@@ -27,7 +29,7 @@ const (
 
 const (
 	// leaseTime is how long a reservation may wait for the first byte; settleTime, how long to wait for the ledger.
-	leaseTime  = 5 * time.Minute
+	leaseTime  = 15 * time.Minute
 	settleTime = 10 * time.Second
 	// startTries is how often a start is sent that is answered 429, within a minute.
 	startTries = 5
@@ -51,8 +53,10 @@ func Loads(tables ...string) ImportOption {
 }
 
 // Once starts an import at most once per key, such as "customers-2026-11-23". A second start with the same key and
-// content sends nothing and returns the first execution, by its id; with other content it is an error. Keys live as
-// long as the ledger that [Quota] names: the one in memory forgets them with the process.
+// content sends nothing and returns the first execution, by its id and marked AlreadyStarted; with other content, or
+// while the outcome of the first is unknown, it is an [AlreadyStartedError]. A start that the server refused frees its
+// key; an execution that failed keeps it, since some of its rows may be loaded: choose another key for the next try.
+// Keys live as long as the ledger that [Quota] names: the one in memory forgets them with the process.
 func Once(key string) ImportOption {
 	return importOption(func(im *importRun) { im.once = key })
 }
@@ -64,8 +68,8 @@ type Progress struct {
 	Total int64 // bytes
 }
 
-// OnProgress is called while files are sent, from another goroutine and not concurrently; it must return soon. A
-// repeated attempt starts at 0 again.
+// OnProgress is called while files are sent, from another goroutine, not concurrently, and not any more once the call
+// that starts the import has returned; it must return soon. A repeated attempt starts at 0 again.
 func OnProgress(f func(Progress)) ImportOption {
 	return importOption(func(im *importRun) { im.progress = f })
 }
@@ -164,8 +168,17 @@ func (im *importRun) content(definition []byte, files []StagedFile) [sha256.Size
 	return [sha256.Size]byte(hash.Sum(nil))
 }
 
-// start books the import, sends it, and settles what became of it.
+// start books the import, sends it, and settles what became of it. A reservation that ran out before the first byte,
+// such as one made just before midnight, is made once more.
 func (im *importRun) start(ctx context.Context, form *multipart.Form, tables []tableRef, rows int, content [sha256.Size]byte) (*Execution, error) {
+	exec, err := im.startOnce(ctx, form, tables, rows, content)
+	if errors.Is(err, ErrReservationLost) {
+		return im.startOnce(ctx, form, tables, rows, content)
+	}
+	return exec, err
+}
+
+func (im *importRun) startOnce(ctx context.Context, form *multipart.Form, tables []tableRef, rows int, content [sha256.Size]byte) (*Execution, error) {
 	quota := im.c.quota
 	r := quota.reservation(time.Now())
 	r.ID, r.Lease, r.Once, r.Content = rand.Text(), r.At.Add(leaseTime), im.once, content
@@ -201,7 +214,7 @@ func (im *importRun) start(ctx context.Context, form *multipart.Form, tables []t
 func (im *importRun) refused(err error, tables []tableRef) (*Execution, error) {
 	var started *AlreadyStartedError
 	if errors.As(err, &started) && started.SameContent && started.ExecutionID != "" {
-		return &Execution{ID: started.ExecutionID, ETLID: im.etlID}, nil
+		return &Execution{ID: started.ExecutionID, ETLID: im.etlID, AlreadyStarted: true}, nil
 	}
 	var used *QuotaError
 	if errors.As(err, &used) {
@@ -218,8 +231,10 @@ func (im *importRun) refused(err error, tables []tableRef) (*Execution, error) {
 
 // send sends the form once its turn has come.
 func (im *importRun) send(ctx context.Context, form *multipart.Form, reservation string, rows int) (*Execution, error) {
+	progress := &reporter{report: im.progress, p: Progress{Rows: rows, Total: form.Length()}}
+	defer progress.end()
 	r := request{op: im.op, method: http.MethodPost, path: im.path, segments: im.segments, answer: transport.Maybe, class: BackgroundWork,
-		file:  &upload{contentType: form.ContentType(), length: form.Length(), open: im.counted(form, rows)},
+		file:  &upload{contentType: form.ContentType(), length: form.Length(), open: progress.opened(form)},
 		begin: func(ctx context.Context) error { return im.c.quota.store.Begin(ctx, reservation) }}
 	reply, err := im.c.send(ctx, &r, nil)
 	if err != nil {
@@ -229,35 +244,59 @@ func (im *importRun) send(ctx context.Context, form *multipart.Form, reservation
 	if decoded, err := im.c.decodeExecution(reply.body); err == nil {
 		exec = decoded
 	}
-	exec.ETLID = or(exec.ETLID, im.etlID)
-	if exec.ID = or(exec.ID, newID(reply)); exec.ID == "" {
+	exec.ETLID = cmp.Or(exec.ETLID, im.etlID)
+	if exec.ID = cmp.Or(exec.ID, newID(reply)); exec.ID == "" {
 		return nil, &OutcomeUnknownError{RowsMayBeImported: true, UnitMayBeUsed: true,
 			Err: r.undecodable(reply, errors.New("it accepts the import and does not say its id"))}
 	}
 	return exec, nil
 }
 
-// counted opens the form with its progress reported.
-func (im *importRun) counted(form *multipart.Form, rows int) func() (io.ReadCloser, error) {
-	if im.progress == nil {
+// reporter reports the progress of an upload. The transport may still read a body when its answer is there.
+type reporter struct {
+	mu     sync.Mutex
+	report func(Progress) // nil once the call has ended
+	p      Progress
+}
+
+// opened opens the form with its progress reported.
+func (r *reporter) opened(form *multipart.Form) func() (io.ReadCloser, error) {
+	if r.report == nil {
 		return form.Open
 	}
 	return func() (io.ReadCloser, error) {
 		body, err := form.Open()
-		return &countedBody{ReadCloser: body, report: im.progress, p: Progress{Rows: rows, Total: form.Length()}}, err
+		return &reportedBody{ReadCloser: body, to: r}, err
 	}
 }
 
-type countedBody struct {
-	io.ReadCloser
-	report func(Progress)
-	p      Progress
+func (r *reporter) show(sent int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.report != nil {
+		r.p.Sent = sent
+		r.report(r.p)
+	}
 }
 
-func (b *countedBody) Read(p []byte) (int, error) {
+func (r *reporter) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report = nil
+}
+
+type reportedBody struct {
+	io.ReadCloser
+	to   *reporter
+	sent int64
+}
+
+func (b *reportedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.p.Sent += int64(n)
-	b.report(b.p)
+	if n > 0 {
+		b.sent += int64(n)
+		b.to.show(b.sent)
+	}
 	return n, err
 }
 

@@ -173,19 +173,37 @@ type limiterFunc func(context.Context, actito.Work) (func(), error)
 
 func (f limiterFunc) Acquire(ctx context.Context, w actito.Work) (func(), error) { return f(ctx, w) }
 
-func TestAReservationDoesNotOutliveItsLease(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		slow := limiterFunc(func(_ context.Context, w actito.Work) (func(), error) {
-			if w.Transfer {
-				time.Sleep(6 * time.Minute)
-			}
-			return func() {}, nil
+func TestAReservationThatRanOutIsMadeOnceMore(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		slow int // turns that come after the lease
+		want error
+	}{
+		"and may then come in time":         {1, nil},
+		"and no byte leaves after a second": {2, actito.ErrReservationLost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				left := tt.slow
+				limiter := limiterFunc(func(_ context.Context, w actito.Work) (func(), error) {
+					if w.Transfer && left > 0 {
+						left--
+						time.Sleep(16 * time.Minute)
+					}
+					return func() {}, nil
+				})
+				b := newBulk(t, inMemory(t), actito.WithLimiter(limiter))
+				_, err := b.oneCustomer(t.Context())
+				if tt.want == nil {
+					require.NoError(t, err)
+					require.Len(t, b.Imports(), 1)
+					return
+				}
+				require.ErrorIs(t, err, tt.want)
+				b.untouched(t)
+			})
 		})
-		b := newBulk(t, inMemory(t), actito.WithLimiter(slow))
-		_, err := b.oneCustomer(t.Context())
-		require.ErrorIs(t, err, actito.ErrReservationLost)
-		b.untouched(t)
-	})
+	}
 }
 
 // notedStore notes what it is asked. A call whose context ended does nothing, as in a store that is a database.

@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,8 +25,8 @@ func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOp
 func (c *Client) complete(ctx context.Context, d Definition) (Definition, error) {
 	yes := true
 	d.ID = "" // the server's; a call that names one has it in its path
-	d.GenerateResultFile = or(d.GenerateResultFile, &yes)
-	d.GenerateErrorFile = or(d.GenerateErrorFile, &yes)
+	d.GenerateResultFile = cmp.Or(d.GenerateResultFile, &yes)
+	d.GenerateErrorFile = cmp.Or(d.GenerateErrorFile, &yes)
 	if len(d.Files) == 0 {
 		return d, &ValidationError{Column: "inputFiles", Rule: "definition", Detail: "the definition loads no file"}
 	}
@@ -35,11 +36,11 @@ func (c *Client) complete(ctx context.Context, d Definition) (Definition, error)
 		if err := f.check(); err != nil {
 			return d, err
 		}
-		f.Compression = or(f.Compression, "ZIP")
-		f.Encoding = or(f.Encoding, "UTF-8")
-		f.Mode = or(f.Mode, CreateUpdate)
-		f.Format.Enclosing = or(f.Format.Enclosing, `"`)
-		f.Format.Escaping = or(f.Format.Escaping, `"`)
+		f.Compression = cmp.Or(f.Compression, "ZIP")
+		f.Encoding = cmp.Or(f.Encoding, "UTF-8")
+		f.Mode = cmp.Or(f.Mode, CreateUpdate)
+		f.Format.Enclosing = cmp.Or(f.Format.Enclosing, `"`)
+		f.Format.Escaping = cmp.Or(f.Format.Escaping, `"`)
 		t, err := c.table(ctx, f.Destination.Table, f.Destination.TableID)
 		if err != nil {
 			return d, fmt.Errorf("actito: input file %s: %w", f.FileNamePattern, err)

@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -249,27 +250,19 @@ func configure(opts []Option) (*config, error) {
 		}
 	}
 	c.retry = RetryPolicy{
-		Tries:         or(c.retry.Tries, 4),
-		MinWait:       or(c.retry.MinWait, 500*time.Millisecond),
-		MaxWait:       or(c.retry.MaxWait, 20*time.Second),
-		MaxRetryAfter: or(c.retry.MaxRetryAfter, time.Minute),
-		Budget:        or(c.retry.Budget, 0.1),
+		Tries:         cmp.Or(c.retry.Tries, 4),
+		MinWait:       cmp.Or(c.retry.MinWait, 500*time.Millisecond),
+		MaxWait:       cmp.Or(c.retry.MaxWait, 20*time.Second),
+		MaxRetryAfter: cmp.Or(c.retry.MaxRetryAfter, time.Minute),
+		Budget:        cmp.Or(c.retry.Budget, 0.1),
 	}
 	c.timeouts = Timeouts{
-		Dial:     or(c.timeouts.Dial, 10*time.Second),
-		Answer:   or(c.timeouts.Answer, 30*time.Second),
-		Import:   or(c.timeouts.Import, 10*time.Minute),
-		Progress: or(c.timeouts.Progress, time.Minute),
+		Dial:     cmp.Or(c.timeouts.Dial, 10*time.Second),
+		Answer:   cmp.Or(c.timeouts.Answer, 30*time.Second),
+		Import:   cmp.Or(c.timeouts.Import, 10*time.Minute),
+		Progress: cmp.Or(c.timeouts.Progress, time.Minute),
 	}
 	return c, nil
-}
-
-func or[T comparable](v, fallback T) T {
-	var zero T
-	if v == zero {
-		return fallback
-	}
-	return v
 }
 
 // build makes what the clients of all entities share.

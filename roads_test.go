@@ -63,15 +63,7 @@ func newClient(t testing.TB, server *actitotest.Server, opts ...actito.Option) *
 	return client
 }
 
-func all[T any](rows ...T) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for _, r := range rows {
-			if !yield(r, nil) {
-				return
-			}
-		}
-	}
-}
+func all[T any](rows ...T) iter.Seq2[T, error] { return actito.FromSlice(rows) }
 
 func TestOneStructTravelsAllRoads(t *testing.T) {
 	t.Parallel()

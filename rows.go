@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +73,7 @@ func (r blankRule) check(file string, row int, b blanks) error {
 	case b == blanks{} || r.createOnly:
 		return nil
 	case r.empty == EmptyCellsUndeclared:
-		return &ValidationError{File: file, Line: row, Column: or(b.unset, b.null), Rule: "empty-cells",
+		return &ValidationError{File: file, Line: row, Column: cmp.Or(b.unset, b.null), Rule: "empty-cells",
 			Detail: "this row has no value here, and what an empty cell does to an existing value is not documented: " +
 				"find out with a test import, then declare Keep or Clear as EmptyCells"}
 	case r.empty == Keep && b.null != "":
@@ -98,6 +99,17 @@ func DataRows[T any](name string, rows iter.Seq2[T, error], opts ...ColumnOption
 		return failedData(name, err)
 	}
 	return rowsOf(codec, name, rows, opts)
+}
+
+// FromSlice makes rows of a slice, for [DataRows], Rows and UpsertEach.
+func FromSlice[T any](rows []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Rows is a CSV file made of rows of this table while it is staged. Its columns are the fields of T that are sent,

@@ -2,6 +2,7 @@ package actito
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,7 +39,7 @@ func newID(r reply) string {
 		ID          text `json:"id"`
 	}
 	if json.Unmarshal(r.body, &body) == nil {
-		if id := or(or(body.ProfileID, body.BusinessKey), body.ID); id != "" {
+		if id := cmp.Or(cmp.Or(body.ProfileID, body.BusinessKey), body.ID); id != "" {
 			return string(id)
 		}
 	}
@@ -261,7 +262,7 @@ func structurePath(t TableType) (path, envelope string) {
 
 func (s *StructureService) list(ctx context.Context, t TableType, opts []CallOption) ([]Structure, error) {
 	path, envelope := structurePath(t)
-	r := request{op: "list tables", method: http.MethodGet, path: path,
+	r := request{op: "list " + t.words() + "s", method: http.MethodGet, path: path,
 		repeatable: true, class: Listing}
 	var list []Structure
 	if err := s.c.readList(ctx, &r, envelope, &list, opts); err != nil {
@@ -279,7 +280,7 @@ func (s *StructureService) get(ctx context.Context, t TableType, table string, o
 		return nil, err
 	}
 	path, _ := structurePath(t)
-	r := request{op: "get table", method: http.MethodGet, path: path + "/{table}", segments: []string{escape(found.ID)},
+	r := request{op: "get " + t.words(), method: http.MethodGet, path: path + "/{table}", segments: []string{escape(found.ID)},
 		repeatable: true, class: Listing}
 	structure := &Structure{Table: t}
 	if err := s.c.read(ctx, &r, structure, opts); err != nil {

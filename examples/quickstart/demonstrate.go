@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"iter"
 
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
@@ -110,7 +109,7 @@ func (d *demonstration) storedETL(ctx context.Context, customers []Customer) err
 	step := d.out.begin("rows are checked and compressed")
 	defer step.end()
 	// Keep declares what an empty cell does to a value that is there: nothing. Find out for your tables, and declare it.
-	exec, err := d.client.ETLs.Trigger(ctx, etl, d.customers.Rows("changed.csv", each(third)), actito.Keep, step.progress())
+	exec, err := d.client.ETLs.Trigger(ctx, etl, d.customers.Rows("changed.csv", actito.FromSlice(third)), actito.Keep, step.progress())
 	if err != nil {
 		return err
 	}
@@ -126,7 +125,7 @@ func (d *demonstration) oneShot(ctx context.Context, customers []Customer) error
 	exec, err := d.client.ETLs.RunOnce(ctx, actito.Definition{
 		Name:  "autumn",
 		Files: []actito.InputFile{d.customers.InputFile("autumn.csv")},
-	}, d.customers.Rows("autumn.csv", each(thirds)), actito.Keep, step.progress())
+	}, d.customers.Rows("autumn.csv", actito.FromSlice(thirds)), actito.Keep, step.progress())
 	if err != nil {
 		return err
 	}
@@ -143,8 +142,8 @@ func (d *demonstration) twoFiles(ctx context.Context, customers table[Customer],
 		Name:  "all",
 		Files: []actito.InputFile{d.customers.InputFile("customers.csv"), d.orders.InputFile("orders.csv")},
 	},
-		d.customers.Rows("customers.csv", each(customers.rows)),
-		d.orders.Rows("orders.csv", each(orders.rows)),
+		d.customers.Rows("customers.csv", actito.FromSlice(customers.rows)),
+		d.orders.Rows("orders.csv", actito.FromSlice(orders.rows)),
 		actito.Keep, step.progress())
 	if err != nil {
 		return err
@@ -192,15 +191,4 @@ func (d *demonstration) quotaLeft(ctx context.Context) error {
 		d.out.line("   %-24s %5d of %d, until %s", name, usage.Left, usage.Limit, usage.ResetAt.Format("2 January 15:04 MST"))
 	}
 	return nil
-}
-
-// each hands out rows that are in memory. Rows that come from a file or a database are handed out as they are read.
-func each[T any](rows []T) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for _, row := range rows {
-			if !yield(row, nil) {
-				return
-			}
-		}
-	}
 }

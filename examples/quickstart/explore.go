@@ -67,4 +67,9 @@ func show(out *printer, table *actito.Structure) {
 	for _, fk := range table.ForeignKeys {
 		out.line("   %-24s must exist in table %s, which is loaded first", fk.Attribute, fk.ReferencedTableID)
 	}
+	if code, err := table.GoStruct(); err != nil {
+		out.line("   no Go struct: %v", err)
+	} else {
+		out.line("\n%s", code)
+	}
 }

@@ -132,6 +132,7 @@ func TestLiveOnlyReads(t *testing.T) {
 	assert.Contains(t, out.String(), "The key belongs to environment ENV-0, ")
 	assert.Contains(t, out.String(), "Profile table Customers\n")
 	assert.Contains(t, out.String(), "Custom table Orders\n")
+	assert.Contains(t, out.String(), "type Customers struct {\n")
 	assert.NotContains(t, out.String(), server.APIKey)
 	reads := []actitotest.Operation{actitotest.OpToken, actitotest.OpEntityList, actitotest.OpProfileTableList,
 		actitotest.OpProfileTableGet, actitotest.OpCustomTableList, actitotest.OpCustomTableGet}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"time"
 
 	"github.com/actito-go/actito"
@@ -101,7 +100,7 @@ func (s *store) load(ctx context.Context, at time.Time, closing bool) error {
 	exec, err := s.client.ETLs.RunOnce(ctx, actito.Definition{
 		Name:  "orders-" + at.Format("15h"),
 		Files: []actito.InputFile{s.orders.InputFile("orders.csv")},
-	}, s.orders.Rows("orders.csv", each(s.pending)))
+	}, s.orders.Rows("orders.csv", actito.FromSlice(s.pending)))
 	if err != nil {
 		return s.keep(at, err)
 	}
@@ -150,14 +149,4 @@ func (s *store) keep(at time.Time, err error) error {
 
 func (s *store) say(at time.Time, format string, args ...any) {
 	fmt.Fprintf(s.out, "%s   %s\n", at.Format("15:04"), fmt.Sprintf(format, args...))
-}
-
-func each[T any](rows []T) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for _, row := range rows {
-			if !yield(row, nil) {
-				return
-			}
-		}
-	}
 }
