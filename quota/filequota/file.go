@@ -62,17 +62,25 @@ func checksum(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// usable reports why a path cannot hold a ledger.
+func usable(path string) error {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errors.New("it is a directory")
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("it is not a file: %s", info.Mode())
+	case info.Mode().Perm()&0o200 == 0:
+		return errors.New("it is read-only") // renaming over it would work all the same
+	}
+	return nil
+}
+
 // read returns the ledger as it is in the file, and its books.
 func (s *Store) read() (data []byte, books actito.Ledger, err error) {
-	switch info, err := os.Stat(s.path); {
-	case err != nil:
+	if err := usable(s.path); err != nil {
 		return nil, books, err
-	case info.IsDir():
-		return nil, books, errors.New("it is a directory")
-	case !info.Mode().IsRegular():
-		return nil, books, fmt.Errorf("it is not a file: %s", info.Mode())
-	case info.Mode().Perm()&0o200 == 0:
-		return nil, books, errors.New("it is read-only") // renaming over it would work all the same
 	}
 	data, err = os.ReadFile(s.path)
 	if err != nil {

@@ -107,19 +107,38 @@ func Open(path string, opts ...Option) (*Store, error) {
 		turn:         make(chan struct{}, 1),
 		lock:         flock.New(path+".lock", flock.SetPermissions(mode)),
 	}
-	kind, err := fileSystem(filepath.Dir(path))
-	if err == nil {
-		err = o.judge(path, kind)
-	}
-	if err == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
-		defer cancel()
-		err = s.probe(ctx)
-	}
-	if err != nil {
+	if err := s.probe(o); err != nil {
 		return nil, fmt.Errorf("filequota: ledger %s: %w", path, err)
 	}
 	return s, nil
+}
+
+// probe tries what calls need. It reads the ledger and writes it as it is, or an empty one if there is none.
+func (s *Store) probe(o options) (err error) {
+	if err := usable(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err // what cannot be a ledger gets no lock beside it
+	}
+	kind, err := fileSystem(filepath.Dir(s.path))
+	if err != nil {
+		return err
+	}
+	if err := o.judge(s.path, kind); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	if err := s.acquire(ctx); err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, s.release()) }()
+	data, books, err := s.read()
+	if errors.Is(err, fs.ErrNotExist) {
+		data, err = encode(books)
+	}
+	if err != nil {
+		return err
+	}
+	return s.write(data)
 }
 
 // judge decides whether a ledger may lie on a kind of file system.
@@ -139,22 +158,6 @@ func (o *options) judge(path, kind string) error {
 		}
 	}
 	return nil
-}
-
-// probe reads the ledger and writes it as it is, or an empty one if there is none.
-func (s *Store) probe(ctx context.Context) (err error) {
-	if err := s.acquire(ctx); err != nil {
-		return err
-	}
-	defer func() { err = cmp.Or(err, s.release()) }()
-	data, books, err := s.read()
-	if errors.Is(err, fs.ErrNotExist) {
-		data, err = encode(books)
-	}
-	if err != nil {
-		return err
-	}
-	return s.write(data)
 }
 
 // Reserve implements [actito.QuotaStore]. Of clients with different limits, the one that comes second in a window is

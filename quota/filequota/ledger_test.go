@@ -144,6 +144,7 @@ func TestAPathThatCannotBeALedger(t *testing.T) {
 			require.ErrorContains(t, err, tt.want)
 		})
 	}
+	t.Cleanup(func() { assert.NoFileExists(t, dir+".lock", "nothing is left beside what is no ledger") })
 }
 
 func TestALedgerThatIsGoneIsNotStartedAnew(t *testing.T) {
