@@ -66,11 +66,16 @@ func (w Window) location() (*time.Location, error) {
 // byte is sent, then settled. A lapsed reservation is free again; a lapsed begun one is held, which counts as used
 // until somebody settles it.
 //
-// A store is safe for concurrent use, and each call takes effect as a whole or not at all.
+// A store is safe for concurrent use, and each call takes effect as a whole or not at all. A clock that steps back, by
+// less than five days, frees nothing: what was booked later than now counts now, and what lapsed before others were
+// booked is lost for good.
+//
+// Package quotatest tests all of this; a [Ledger] does most of it.
 type QuotaStore interface {
 	// Reserve books one unit in each bucket, all or none. It fails with an *AlreadyStartedError when an import with
 	// the same Once key was reserved before and not freed, else with a *QuotaError for the first bucket that is used
-	// up or closed. Once keys are remembered for a week at least. An ID that is in the books is refused.
+	// up or closed. Once keys are remembered for a week at least. An ID that is in the books is refused. A shared store
+	// may refuse another limit than the one under which units were booked that count.
 	Reserve(ctx context.Context, r Reservation) error
 	// Begin marks that bytes are about to leave. It fails with ErrReservationLost if the lease ran out, if the window
 	// ended for which the unit was booked, or if it is settled. From then on, units of a rolling window count from
@@ -84,7 +89,7 @@ type QuotaStore interface {
 	// the bucket.
 	Close(ctx context.Context, bucket string, until time.Time) error
 	// Usage counts a bucket's units in the window of its newest reservation. Once that window ended, ResetAt is zero
-	// and nothing counts. Of a bucket in which nothing was ever reserved, only Table and ClosedUntil are known.
+	// and nothing counts. Of a bucket in which nothing was reserved for a week, only Table and ClosedUntil are known.
 	Usage(ctx context.Context, bucket string) (Usage, error)
 }
 

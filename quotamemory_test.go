@@ -314,8 +314,8 @@ func TestTheMemoryStaysBounded(t *testing.T) {
 		l.clock = l.clock.Add(24 * time.Hour)
 	}
 	l.usage("1")
-	assert.LessOrEqual(t, len(l.units), 2*7)
-	assert.Empty(t, l.closed)
+	assert.LessOrEqual(t, len(l.books.units), 2*7)
+	assert.Empty(t, l.books.closed)
 }
 
 func TestManyReserveAtOnce(t *testing.T) {

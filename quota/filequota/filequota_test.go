@@ -1,0 +1,49 @@
+package filequota
+
+import (
+	"flag"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/quota/quotatest"
+)
+
+var killing = flag.Duration("killing", 3*time.Second, "how long to kill processes at random")
+
+// openAt opens a ledger with a clock.
+func openAt(path string, now func() time.Time) (actito.QuotaStore, error) {
+	s, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	s.now = now
+	return s, nil
+}
+
+func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "ledger.json") }
+
+func TestMain(m *testing.M) {
+	quotatest.Serve(openAt)
+	m.Run()
+}
+
+func TestTheStoreKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	quotatest.Run(t, func(t *testing.T, now func() time.Time) func() actito.QuotaStore {
+		path := newPath(t)
+		return func() actito.QuotaStore {
+			s, err := openAt(path, now)
+			require.NoError(t, err)
+			return s
+		}
+	})
+}
+
+func TestTheStoreKeepsTheContractWhateverIsKilled(t *testing.T) {
+	t.Parallel()
+	quotatest.RunProcesses(t, func(t *testing.T) string { return newPath(t) }, openAt, quotatest.For(*killing))
+}

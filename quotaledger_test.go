@@ -1,0 +1,73 @@
+package actito_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/actito-go/actito"
+)
+
+func TestALedgerIsTheSameAfterItWasSaved(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.FixedZone("", 3600))
+	var l actito.Ledger
+	for i, o := range []actito.Outcome{actito.Used("x"), actito.Held(), actito.Free()} {
+		id := fmt.Sprint(i)
+		r := actito.Reservation{
+			ID: id, Buckets: []actito.Bucket{{Name: "1", Limit: 12}, {Name: "2", Limit: 24}}, At: now, Lease: now.Add(time.Hour),
+			Rolling: 24 * time.Hour, Once: id, Content: [32]byte{byte(i)},
+		}
+		require.NoError(t, l.Reserve(r))
+		require.NoError(t, l.Begin(now, id))
+		require.NoError(t, l.Settle(now, id, o))
+		r.ID, r.Once = "reserved "+id, ""
+		require.NoError(t, l.Reserve(r))
+	}
+	require.NoError(t, l.Begin(now, "reserved 1"))
+	l.Close("2", now.Add(time.Hour))
+
+	data, err := json.Marshal(l)
+	require.NoError(t, err)
+	var saved actito.Ledger
+	require.NoError(t, json.Unmarshal(data, &saved))
+	again, err := json.Marshal(saved)
+	require.NoError(t, err)
+	assert.JSONEq(t, string(data), string(again))
+	for _, now := range []time.Time{now, now.Add(2 * time.Hour), now.Add(24 * time.Hour)} {
+		for _, table := range []string{"1", "2", "3"} {
+			assert.Equal(t, l.Usage(now, table).String(), saved.Usage(now, table).String())
+		}
+	}
+}
+
+func TestALedgerWithNothingBookedCanBeSaved(t *testing.T) {
+	t.Parallel()
+	data, err := json.Marshal(actito.Ledger{})
+	require.NoError(t, err)
+	var saved actito.Ledger
+	require.NoError(t, json.Unmarshal(data, &saved))
+	saved.Close("1", time.Now())
+	require.NoError(t, saved.Reserve(actito.Reservation{ID: "a", Buckets: []actito.Bucket{{Name: "1", Limit: 1}}, At: time.Now()}))
+}
+
+func TestALedgerThatNobodySavedIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ give, want string }{
+		"no object":         {`[]`, "cannot unmarshal array"},
+		"no unit":           {`{"units":[null]}`, "a unit has no ID of its own"},
+		"a unit without ID": {`{"units":[{"state":"used"}]}`, "a unit has no ID of its own"},
+		"one ID twice":      {`{"units":[{"id":"a","state":"used"},{"id":"a","state":"used"}]}`, "a unit has no ID of its own"},
+		"an unknown state":  {`{"units":[{"id":"a","state":"lent"}]}`, `reservation a is in the unknown state "lent"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var l actito.Ledger
+			require.ErrorContains(t, json.Unmarshal([]byte(tt.give), &l), tt.want)
+		})
+	}
+}
