@@ -88,9 +88,11 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 
 	fake := shop.NewServer()
 	defer fake.Close()
-	// With an account: actito.New(key, entity, actito.WithEnvironment(actito.Env3), actito.WithQuota(quota)). The
-	// quota's store has to outlive the program, since it remembers what was started: the one in memory, which is the
-	// default and does for a demonstration, forgets it.
+	// With an account, the ledger has to outlive the program, since it remembers what was started. The one in memory,
+	// which is the default and does for a demonstration, forgets it:
+	//
+	//	ledger, err := filequota.Open("/var/lib/shop/actito.ledger")
+	//	client, err := actito.New(key, entity, actito.WithEnvironment(actito.Env3), actito.WithQuota(actito.Quota{Store: ledger}))
 	client, err := actito.New(fake.APIKey, shop.Entity, actito.WithBaseURL(fake.URL))
 	if err != nil {
 		return err
