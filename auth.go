@@ -81,7 +81,7 @@ func (k *keySource) Token(ctx context.Context) (Token, error) {
 		AccessToken string          `json:"accessToken"`
 		ExpiresIn   json.RawMessage `json:"expiresIn"`
 	}
-	if err := json.Unmarshal(transport.Body(resp), &answer); err != nil || answer.AccessToken == "" {
+	if err := json.Unmarshal(c.Result(), &answer); err != nil || answer.AccessToken == "" {
 		// The body is kept out of the error: it may hold a token under another name.
 		return Token{}, &transport.Fault{Call: c, Status: resp.StatusCode, Err: errNoToken}
 	}
@@ -193,7 +193,7 @@ func (t *tokenCache) start() {
 		ctx, cancel := context.WithTimeout(t.life, fetchTimeout)
 		defer cancel()
 		asked := time.Now()
-		f.token, f.err = t.source.Token(ctx)
+		f.token, f.err = t.ask(ctx)
 		switch {
 		case f.err == nil && f.token.AccessToken == "":
 			f.err = errNoToken
@@ -206,6 +206,17 @@ func (t *tokenCache) start() {
 		t.settle(f, asked)
 		close(f.done)
 	})
+}
+
+// ask asks the source. A panic of a user's function must not end the process from a goroutine that the user cannot
+// see; its value may hold a key.
+func (t *tokenCache) ask(ctx context.Context) (token Token, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("the source of tokens or keys panicked")
+		}
+	}()
+	return t.source.Token(ctx)
 }
 
 func (t *tokenCache) settle(f *fetch, asked time.Time) {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -109,10 +110,12 @@ func (c *Client) Close() error {
 	return nil
 }
 
+var errNoClient = errors.New("actito: there is no client: use the one that New returns, and look at its error")
+
 // RawCall is a call that the library has no method for.
 type RawCall struct {
 	Method string            // "" is GET
-	Path   string            // a template, such as "/profiles/v4/entity/{entity}/table/{table}/profile/{key}"
+	Path   string            // a template, such as "/profiles/v4/entity/{entity}/table/{table}/profile/{key}"; errors and logs show it
 	Params map[string]string // values of its placeholders, unescaped; {entity} is filled in
 	Query  url.Values
 	Body   any // encoded as JSON; json.RawMessage as it is; nil for none
@@ -126,7 +129,10 @@ type RawCall struct {
 // with [WithUnprefixedPaths], their paths lose their category too. The answer, which must be JSON except to a DELETE,
 // is decoded into out, unless that is nil or the server sent no body.
 func (c *Client) Do(ctx context.Context, call RawCall, out any, opts ...CallOption) error {
-	r := request{op: "raw call", method: cmp.Or(call.Method, http.MethodGet), path: call.Path, query: call.Query.Encode()}
+	r := request{op: "raw call", method: strings.ToUpper(cmp.Or(call.Method, http.MethodGet)), path: call.Path, query: call.Query.Encode()}
+	if !slices.Contains(rawMethods, r.method) {
+		return &ValidationError{Column: "Method", Rule: "method", Detail: "it must be one of " + strings.Join(rawMethods, ", ")}
+	}
 	r.repeatable = call.Repeatable || r.method != http.MethodPost && r.method != http.MethodPatch
 	if err := r.fill(call.Params); err != nil {
 		return err
@@ -156,6 +162,8 @@ func (c *Client) Do(ctx context.Context, call RawCall, out any, opts ...CallOpti
 	}
 	return nil
 }
+
+var rawMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
 // fill checks the path of a raw call and takes the values of its placeholders.
 func (r *request) fill(params map[string]string) error {
@@ -228,8 +236,8 @@ type callOptions struct {
 // Background lets a call wait behind those of handlers.
 func Background() CallOption { return func(o *callOptions) { o.class = BackgroundWork } }
 
-// MaxWait bounds how long a call, and each repeat of it, may wait here for its turn; 0 is no wait at all. A call that
-// cannot be sent in time fails with [ErrBusy].
+// MaxWait bounds how long a call, and each repeat of it, may wait here for the licence's pace, and how long before that
+// for earlier writes to its key; 0 is no wait at all. A call that cannot be sent in time fails with [ErrBusy].
 func MaxWait(d time.Duration) CallOption {
 	if d <= 0 {
 		d = -1 // 0 would be no bound
@@ -319,7 +327,7 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 	if r.answer == transport.Stream {
 		return reply{status: resp.StatusCode, header: resp.Header, stream: resp.Body}, nil
 	}
-	return reply{status: resp.StatusCode, header: resp.Header, body: transport.Body(resp)}, nil
+	return reply{status: resp.StatusCode, header: resp.Header, body: call.Result()}, nil
 }
 
 // awaitTurn waits until earlier writes to the same key have ended.
@@ -341,7 +349,7 @@ func (r *request) awaitTurn(ctx context.Context, o callOptions) error {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return &APIError{Op: r.op, Method: r.method, PathTemplate: r.path, Err: err}
 	}
-	return &BusyError{Op: r.op, Class: o.class, Wait: time.Since(began), Err: ctx.Err()}
+	return &BusyError{Op: r.op, Class: o.class, Wait: time.Since(began), SameKey: true, Err: ctx.Err()}
 }
 
 // failed turns what the chain returned into the errors of this package.

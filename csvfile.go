@@ -66,6 +66,10 @@ func newCSVSink(file string, separator byte, dst io.Writer) *csvSink {
 func (c *csvSink) readFrom(ctx context.Context, r io.Reader) error {
 	for idle := 0; c.usable(ctx) == nil; {
 		n, err := r.Read(c.buf[len(c.buf):cap(c.buf)])
+		if n < 0 || n > cap(c.buf)-len(c.buf) {
+			c.err = fmt.Errorf("actito: %s: the reader says that it read more than it was asked for", c.file)
+			return c.err
+		}
 		c.buf = c.buf[:len(c.buf)+n]
 		if len(c.buf) == cap(c.buf) {
 			c.flush(false)

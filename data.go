@@ -89,6 +89,9 @@ func DataBytes(name string, b []byte, opts ...DataOption) Data {
 // returns.
 func DataReader(name string, r io.Reader, opts ...DataOption) Data {
 	return newData(name, opts, once(func(ctx context.Context, sink *csvSink, _ blankRule) error {
+		if r == nil {
+			return sink.fail(0, "no-data", "the reader is nil")
+		}
 		return sink.readFrom(ctx, r)
 	}))
 }
@@ -96,6 +99,9 @@ func DataReader(name string, r io.Reader, opts ...DataOption) Data {
 func newData(name string, opts []DataOption, produce producer) Data {
 	d := Data{name: name, produce: produce}
 	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
 		opt(&d)
 	}
 	return d
@@ -259,9 +265,12 @@ func (f *StagedFile) fill(ctx context.Context, d Data) error {
 // Files describes what is staged, in the order in which it was given.
 func (s *Staged) Files() []StagedFile { return slices.Clone(s.files) }
 
-// Close discards what is staged, temporary files included. A call that is still sending it fails. Closing again does
-// nothing.
+// Close discards what is staged, temporary files included. A call that is still sending it may fail. Closing again does
+// nothing, and so does closing nil.
 func (s *Staged) Close() error {
+	if s == nil {
+		return nil
+	}
 	var errs []error
 	for _, f := range s.files {
 		errs = append(errs, f.compressed.Close())

@@ -78,7 +78,11 @@ func (e *APIError) Error() string {
 		fmt.Fprintf(&b, ": %s", m)
 	}
 	if e.Err != nil {
-		fmt.Fprintf(&b, ": %s", mask(e.Err.Error(), e.private))
+		private := e.private
+		if _, ok := errors.AsType[timeoutError](e.Err); ok {
+			private = nil // of this library or package net, which know no values
+		}
+		fmt.Fprintf(&b, ": %s", mask(e.Err.Error(), private))
 	}
 	if e.RetryAfter > 0 {
 		fmt.Fprintf(&b, " (the server asks to wait %s)", e.RetryAfter)
@@ -94,6 +98,12 @@ func (e *APIError) Error() string {
 
 // GoString keeps %#v from printing the body and the message.
 func (e *APIError) GoString() string { return fmt.Sprintf("&actito.APIError{%q}", e.Error()) }
+
+// timeoutError is what errors of the network are, whether they are timeouts or not.
+type timeoutError interface {
+	error
+	Timeout() bool
+}
 
 // hint names the settings that most often explain a status.
 func (e *APIError) hint() string {
@@ -152,10 +162,15 @@ type BusyError struct {
 	Op    string
 	Class Class
 	Wait  time.Duration // the wait that was foreseen, or the one that was spent
-	Err   error         // the context's error, if that ended the wait
+
+	SameKey bool  // what was in the way are earlier writes to the same key, not the licence's pace
+	Err     error // the context's error, if that ended the wait
 }
 
 func (e *BusyError) Error() string {
+	if e.SameKey {
+		return fmt.Sprintf("actito: %s: not sent: earlier writes to the same key took longer than %s", e.Op, e.Wait.Round(time.Millisecond))
+	}
 	return fmt.Sprintf("actito: %s: not sent: the licence's calls are busy for %s (class %s); try later, allow a longer MaxWait, or spread the load",
 		e.Op, e.Wait.Round(time.Millisecond), e.Class)
 }
@@ -172,7 +187,8 @@ type QuotaError struct {
 	Table   string
 	Limit   int
 	Used    int
-	Held    int // started, outcome unknown; they count
+	Held    int  // started, outcome unknown; they count
+	Closed  bool // Actito refused an import although the ledger had room, and the table is closed until ResetAt
 	ResetAt time.Time
 	Err     error // Actito's refusal, where it counts more imports than the ledger
 }
@@ -181,6 +197,10 @@ func (e *QuotaError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("actito: table %s: the server takes no more imports, although fewer than %d are in the ledger; "+
 			"the budget should reset at %s: %s", e.Table, e.Limit, e.ResetAt.Format(time.RFC3339), e.Err)
+	}
+	if e.Closed {
+		return fmt.Sprintf("actito: table %s: closed until %s: the server refused an import although only %d of %d are in the ledger; "+
+			"other programs, schedules or people may start imports too", e.Table, e.ResetAt.Format(time.RFC3339), e.Used+e.Held, e.Limit)
 	}
 	return fmt.Sprintf("actito: table %s: %d of %d imports used and %d held: no import was started; the budget resets at %s. "+
 		"Licences can be extended by packs: set Quota.Limit or Quota.Limits to yours",

@@ -31,8 +31,9 @@ const (
 	// leaseTime is how long a reservation may wait for the first byte; settleTime, how long to wait for the ledger.
 	leaseTime  = 15 * time.Minute
 	settleTime = 10 * time.Second
-	// startTries is how often a start is sent that is answered 429, within a minute.
-	startTries = 5
+	// startTries is how often a start is sent that is answered 429, and startWithin, for how long.
+	startTries  = 5
+	startWithin = time.Minute
 )
 
 // ImportOption is given to the calls that start an import: what to load, and how. Every [Data] and *[Staged] is one.
@@ -44,7 +45,7 @@ func (o importOption) applyImport(im *importRun) { o(im) }
 
 func (d Data) applyImport(im *importRun)       { im.data = append(im.data, d) }
 func (s *Staged) applyImport(im *importRun)    { im.given = append(im.given, s) }
-func (e EmptyCells) applyImport(im *importRun) { im.empty = e }
+func (e EmptyCells) applyImport(im *importRun) { im.empties = append(im.empties, e) }
 
 // Loads names the tables that a stored ETL loads, by name or id, where its definition cannot be read. One import is
 // counted for each.
@@ -87,7 +88,8 @@ type importRun struct {
 	data       []Data
 	given      []*Staged // staged by the caller
 	loads      []string
-	empty      EmptyCells
+	empty      EmptyCells   // the one of empties
+	empties    []EmptyCells // as they were declared
 	once       string
 	progress   func(Progress)
 
@@ -99,13 +101,37 @@ type importRun struct {
 func newImport(c *Client, op string, opts []ImportOption) *importRun {
 	im := &importRun{c: c, op: op}
 	for _, o := range opts {
-		o.applyImport(im)
+		if o != nil {
+			o.applyImport(im)
+		}
 	}
 	return im
 }
 
+// check refuses options that cannot be meant.
+func (im *importRun) check() error {
+	for _, s := range im.given {
+		if s == nil {
+			return &ValidationError{Rule: "no-data", Detail: "a *Staged is nil: look at the error of Stage"}
+		}
+	}
+	for _, e := range im.empties {
+		if err := e.check(); err != nil {
+			return err
+		}
+		if im.empty != EmptyCellsUndeclared && e != im.empty {
+			return &ValidationError{Rule: "empty-cells", Detail: "Keep and Clear are both given to one import: an empty cell does one or the other"}
+		}
+		im.empty = e
+	}
+	return nil
+}
+
 // run is the way of every import: assign files → stage → form → reserve → send → settle.
 func (im *importRun) run(ctx context.Context) (*Execution, error) {
+	if err := im.check(); err != nil {
+		return nil, err
+	}
 	if err := im.assign(); err != nil {
 		return nil, err
 	}
@@ -188,7 +214,7 @@ func (im *importRun) startOnce(ctx context.Context, form *multipart.Form, tables
 	if err := quota.store.Reserve(ctx, r); err != nil {
 		return im.refused(err, tables)
 	}
-	exec, err := im.send(ctx, form, r.ID, rows)
+	exec, err := im.send(ctx, form, r, rows)
 	outcome := Used("")
 	switch {
 	case err == nil:
@@ -204,7 +230,8 @@ func (im *importRun) startOnce(ctx context.Context, form *multipart.Form, tables
 	if err := quota.store.Settle(settling, r.ID, outcome); err != nil {
 		im.c.log.LogAttrs(settling, slog.LevelError, "actito: the import's outcome was not recorded", slog.String("outcome", outcome.State.String()), slog.Any("error", err))
 	}
-	if api, ok := errors.AsType[*APIError](err); ok && api.Op == im.op && api.Status == http.StatusTooManyRequests && api.Attempts >= startTries {
+	if api, ok := errors.AsType[*APIError](err); ok && api.Op == im.op && api.Status == http.StatusTooManyRequests &&
+		(api.Attempts >= startTries || time.Since(r.At)+api.RetryAfter >= startWithin) { // else the caller ended it too soon to tell
 		return nil, im.tooMany(ctx, err, r, tables)
 	}
 	return exec, err
@@ -230,13 +257,18 @@ func (im *importRun) refused(err error, tables []tableRef) (*Execution, error) {
 }
 
 // send sends the form once its turn has come.
-func (im *importRun) send(ctx context.Context, form *multipart.Form, reservation string, rows int) (*Execution, error) {
+func (im *importRun) send(ctx context.Context, form *multipart.Form, r Reservation, rows int) (*Execution, error) {
 	progress := &reporter{report: im.progress, p: Progress{Rows: rows, Total: form.Length()}}
 	defer progress.end()
-	r := request{op: im.op, method: http.MethodPost, path: im.path, segments: im.segments, answer: transport.Maybe, class: BackgroundWork,
-		file:  &upload{contentType: form.ContentType(), length: form.Length(), open: progress.opened(form)},
-		begin: func(ctx context.Context) error { return im.c.quota.store.Begin(ctx, reservation) }}
-	reply, err := im.c.send(ctx, &r, nil)
+	call := request{op: im.op, method: http.MethodPost, path: im.path, segments: im.segments, answer: transport.Maybe, class: BackgroundWork,
+		file: &upload{contentType: form.ContentType(), length: form.Length(), open: progress.opened(form)},
+		begin: func(ctx context.Context) error {
+			if !r.ResetAt.IsZero() && !time.Now().Before(r.ResetAt) {
+				return ErrReservationLost // a repeat after midnight is another day's import
+			}
+			return im.c.quota.store.Begin(ctx, r.ID)
+		}}
+	reply, err := im.c.send(ctx, &call, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +279,7 @@ func (im *importRun) send(ctx context.Context, form *multipart.Form, reservation
 	exec.ETLID = cmp.Or(exec.ETLID, im.etlID)
 	if exec.ID = cmp.Or(exec.ID, newID(reply)); exec.ID == "" {
 		return nil, &OutcomeUnknownError{RowsMayBeImported: true, UnitMayBeUsed: true,
-			Err: r.undecodable(reply, errors.New("it accepts the import and does not say its id"))}
+			Err: call.undecodable(reply, errors.New("it accepts the import and does not say its id"))}
 	}
 	return exec, nil
 }

@@ -205,6 +205,21 @@ func TestAReservationThatRanOutIsMadeOnceMore(t *testing.T) {
 	}
 }
 
+func TestAStartThatIsRepeatedAfterMidnightCountsOnTheNewDay(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		_, err := b.client.Quota.Usage(t.Context(), "Customers") // looks the table up before
+		require.NoError(t, err)
+		midnight := time.Date(2000, 1, 1, 23, 0, 0, 0, time.UTC) // in Brussels
+		time.Sleep(time.Until(midnight) - time.Second)
+		b.Fail(actitotest.OpRunOnce, actitotest.Status(429).WithHeader("Retry-After", "5"))
+		_, err = b.oneCustomer(t.Context())
+		require.NoError(t, err)
+		require.Len(t, b.starts(), 2)
+		b.counted(t, "Customers", 1, 0)
+	})
+}
+
 // notedStore notes what it is asked. A call whose context ended does nothing, as in a store that is a database.
 type notedStore struct {
 	actito.QuotaStore
@@ -292,8 +307,8 @@ func TestAStartThatStaysRefusedWith429(t *testing.T) {
 		"two tables, and the probe passes":     {start: (*bulk).both, fault: actitotest.Times(5, refused), probe: actitotest.Pass(), starts: 5, table: "Customers or Orders"},
 		"the probe is refused too":             {fault: actitotest.Times(5, refused), probe: refused, starts: 5},
 		"the probe fails":                      {fault: actitotest.Times(5, refused), probe: actitotest.Status(500), starts: 5},
-		"the minute is over before five tries": {fault: actitotest.Times(5, refused.WithHeader("Retry-After", "25")), starts: 3},
-		"the server asks for two minutes":      {fault: refused.WithHeader("Retry-After", "120"), starts: 1},
+		"the minute is over before five tries": {fault: actitotest.Times(5, refused.WithHeader("Retry-After", "25")), starts: 3, table: "Customers", closed: true},
+		"the server asks for two minutes":      {fault: refused.WithHeader("Retry-After", "120"), starts: 1, table: "Customers", closed: true},
 		"the caller has no time for more":      {fault: refused.WithHeader("Retry-After", "25"), deadline: 10 * time.Second, starts: 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,7 +3,9 @@ package actito
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -13,18 +15,46 @@ var (
 )
 
 // mask hides the given values, as they are and as a URL spells them, e-mail addresses and phone numbers in a text that
-// will be shown.
+// will be shown. A value within a word or number is none.
 func mask(s string, private []string) string {
+	var forms []string
 	for _, p := range private {
-		for _, form := range []string{p, escape(p), url.PathEscape(p), url.QueryEscape(p)} {
-			if form != "" {
-				s = strings.ReplaceAll(s, form, "[value]")
-			}
-		}
+		forms = append(forms, p, escape(p), url.PathEscape(p), url.QueryEscape(p))
 	}
-	s = emailPattern.ReplaceAllString(s, "[e-mail]")
+	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	var b strings.Builder
+	for at := 0; at < len(s); {
+		if form := standsAt(s, at, forms); form != "" {
+			b.WriteString("[value]")
+			at += len(form)
+			continue
+		}
+		_, n := utf8.DecodeRuneInString(s[at:])
+		b.WriteString(s[at : at+n])
+		at += n
+	}
+	s = emailPattern.ReplaceAllString(b.String(), "[e-mail]")
 	return phonePattern.ReplaceAllString(s, "[number]")
 }
+
+// standsAt returns the first of the forms that stands at a place in s, with no word or number going on at its ends.
+func standsAt(s string, at int, forms []string) string {
+	for _, form := range forms {
+		if form == "" || !strings.HasPrefix(s[at:], form) {
+			continue
+		}
+		before, _ := utf8.DecodeLastRuneInString(s[:at])
+		first, _ := utf8.DecodeRuneInString(form)
+		last, _ := utf8.DecodeLastRuneInString(form)
+		after, _ := utf8.DecodeRuneInString(s[at+len(form):])
+		if !(isWord(before) && isWord(first)) && !(isWord(last) && isWord(after)) {
+			return form
+		}
+	}
+	return ""
+}
+
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // shorten cuts s to at most n bytes, between characters.
 func shorten(s string, n int) string {

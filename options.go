@@ -94,8 +94,8 @@ func isLoopback(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// WithHTTPClient sends through this client's Transport and keeps its Jar and Timeout. Redirects, retries and
-// phases stay the library's.
+// WithHTTPClient sends through this client's Transport and keeps its Jar. Its Timeout bounds an attempt without file,
+// where it is shorter than that of [WithTimeouts]. Redirects, retries and phases stay the library's.
 func WithHTTPClient(h *http.Client) Option {
 	return func(c *config) error {
 		if h == nil {
@@ -313,7 +313,7 @@ func (c *config) build() (*core, error) {
 		Policy: transport.Policy{
 			Tries: c.retry.Tries, MinWait: c.retry.MinWait, MaxWait: c.retry.MaxWait,
 			MaxRetryAfter: c.retry.MaxRetryAfter, Budget: c.retry.Budget,
-			StartTries: startTries, StartWithin: time.Minute,
+			StartTries: startTries, StartWithin: startWithin,
 		},
 		Limits: transport.Timeouts{Answer: c.timeouts.Answer, Import: c.timeouts.Import, Progress: c.timeouts.Progress},
 	})
@@ -353,10 +353,11 @@ func DiscoverEnvironment(ctx context.Context, apiKey string, opts ...Option) (En
 	}
 	var failures []error
 	for _, env := range []Environment{Env0, Env1, Env3} {
-		cfg, err := configure(append([]Option{WithEnvironment(env)}, opts...))
+		cfg, err := configure(opts)
 		if err != nil {
 			return "", err
 		}
+		cfg.base, cfg.tokens = env.URL(), nil
 		cfg.key = func(context.Context) (string, error) { return apiKey, nil }
 		core, err := cfg.build()
 		if err != nil {

@@ -79,11 +79,11 @@ func (l *Ledger) Reserve(r Reservation) error {
 	for _, b := range r.Buckets {
 		w.Limit = b.Limit
 		if u := l.usage(b.Name, w); u.Left == 0 {
-			resetAt := u.ResetAt
-			if u.Used+u.Held < b.Limit || u.ClosedUntil.After(resetAt) {
+			resetAt, closed := u.ResetAt, u.Used+u.Held < b.Limit
+			if closed || u.ClosedUntil.After(resetAt) {
 				resetAt = u.ClosedUntil
 			}
-			return &QuotaError{Table: b.Name, Limit: b.Limit, Used: u.Used, Held: u.Held, ResetAt: resetAt}
+			return &QuotaError{Table: b.Name, Limit: b.Limit, Used: u.Used, Held: u.Held, Closed: closed, ResetAt: resetAt}
 		}
 	}
 	if l.units == nil {

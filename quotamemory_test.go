@@ -236,7 +236,7 @@ func TestAClosedTable(t *testing.T) {
 	require.NoError(t, l.Close(t.Context(), "1", until))
 	require.NoError(t, l.Close(t.Context(), "1", until.Add(-time.Minute)), "never shortens")
 
-	want := &QuotaError{Table: "1", Limit: 2, Held: 1, ResetAt: until}
+	want := &QuotaError{Table: "1", Limit: 2, Held: 1, Closed: true, ResetAt: until}
 	require.Equal(t, want, l.reserve("b", "1"))
 	require.Equal(t, want, l.reserve("b", "2", "1"))
 	require.NoError(t, l.reserve("b", "2"), "another table")

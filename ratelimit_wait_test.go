@@ -155,7 +155,7 @@ func TestAWaitForASlotEnds(t *testing.T) {
 				assert.Equal(t, tt.wantWait, time.Since(asked))
 				var busy *BusyError
 				if assert.Equal(t, tt.wantBusy, errors.As(err, &busy)) && tt.wantBusy {
-					assert.Equal(t, &BusyError{"get record", Polling, tt.wantWait, tt.wantErr}, busy)
+					assert.Equal(t, &BusyError{Op: "get record", Class: Polling, Wait: tt.wantWait, Err: tt.wantErr}, busy)
 				}
 				if tt.wantErr != nil {
 					require.ErrorIs(t, err, tt.wantErr)

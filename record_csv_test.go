@@ -235,10 +235,16 @@ func TestCellsOfRejectsAreRead(t *testing.T) {
 			"emailAddress": "john@example.com", "unknown": "x", "points": "42", "vip": "Y", "subscriptions#Newsletter": false, "interests": "wine,beer",
 		}, row)
 	})
+	t.Run("unless the key is not among them", func(t *testing.T) {
+		t.Parallel()
+		var row customer
+		err := mustCodec[customer](t, ProfileTableType).decodeCells([]string{"Mail"}, []string{"john@example.com"}, &row)
+		require.ErrorContains(t, err, `no column "emailAddress"`)
+	})
 	t.Run("unless they do not fit", func(t *testing.T) {
 		t.Parallel()
 		var row customer
-		err := mustCodec[customer](t, ProfileTableType).decodeCells([]string{"points"}, []string{"secret"}, &row)
+		err := mustCodec[customer](t, ProfileTableType).decodeCells([]string{"emailAddress", "points"}, []string{"john@example.com", "secret"}, &row)
 		require.ErrorContains(t, err, `"points"`)
 		require.ErrorContains(t, err, "customer.Points of type int")
 		require.NotContains(t, err.Error(), "secret")

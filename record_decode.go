@@ -238,7 +238,8 @@ func isConsent(name string) bool {
 	return strings.HasPrefix(name, string(subscriptionSection)) || strings.HasPrefix(name, string(segmentationSection))
 }
 
-// decodeCells reads a line of a CSV file into row. Columns without a field are ignored; an empty cell is unset.
+// decodeCells reads a line of a CSV file into row. Columns without a field are ignored; an empty cell is unset. A file
+// without the key's column has other names than the attributes', and its rows cannot be told apart.
 func (c *codec[T]) decodeCells(header, cells []string, row *T) error {
 	if c.isMap {
 		m := make(map[string]any, len(header))
@@ -255,6 +256,9 @@ func (c *codec[T]) decodeCells(header, cells []string, row *T) error {
 			}
 		}
 		return nil
+	}
+	if c.keyField != nil && !slices.Contains(header, c.keyField.name) {
+		return fmt.Errorf("actito: the file has no column %q: its columns have other names than the attributes; read the cells", c.keyField.name)
 	}
 	v := reflect.ValueOf(row).Elem()
 	for i, name := range header[:min(len(header), len(cells))] {

@@ -146,7 +146,7 @@ func appendSection(dst []byte, open string, end byte, members []member, s sectio
 
 // appendEnd ends a profile's body.
 func appendEnd(dst []byte, extra profileExtra, n notation) ([]byte, error) {
-	if extra.DataCollection == nil {
+	if extra.DataCollection == nil || *extra.DataCollection == (DataCollectionInfo{}) {
 		return append(dst, '}'), nil
 	}
 	dst = append(dst, `,"dataCollectionInformation":{`...)

@@ -40,6 +40,13 @@ type columnOption func(*columnConfig)
 
 func (o columnOption) applyColumns(c *columnConfig) { o(c) }
 
+func (e EmptyCells) check() error {
+	if e > Clear {
+		return &ValidationError{Rule: "empty-cells", Detail: "EmptyCells is Keep or Clear"}
+	}
+	return nil
+}
+
 func (e EmptyCells) applyColumns(c *columnConfig) { c.empty = e }
 
 // Columns names the columns and their order. Rows that are maps need it; of a struct, it chooses fields.
@@ -49,6 +56,8 @@ func Columns(names ...string) ColumnOption {
 
 // WithSubscriptions makes columns of subscriptions and segmentations too. They are left out otherwise: people
 // unsubscribe inside Actito, and yesterday's copy must not subscribe them again.
+//
+// assumed: a segmentation's column is named like its tag, as a subscription's is, which is seen in use.
 func WithSubscriptions() ColumnOption {
 	return columnOption(func(c *columnConfig) { c.consents = true })
 }
@@ -56,7 +65,12 @@ func WithSubscriptions() ColumnOption {
 func columnsOf[T any](c *codec[T], opts []ColumnOption) (*columns[T], columnConfig, error) {
 	var cfg columnConfig
 	for _, o := range opts {
-		o.applyColumns(&cfg)
+		if o != nil {
+			o.applyColumns(&cfg)
+		}
+	}
+	if err := cfg.empty.check(); err != nil {
+		return nil, cfg, err
 	}
 	cols, err := c.columns(cfg.names, cfg.consents)
 	return cols, cfg, err
@@ -156,6 +170,9 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Co
 		return failedData(name, err)
 	}
 	d := newData(name, nil, once(func(ctx context.Context, sink *csvSink, blanks blankRule) error {
+		if rows == nil {
+			return sink.fail(0, "no-data", "the rows are nil")
+		}
 		line := csvrow.Append(nil, sink.separator, cols.header()...)
 		if err := sink.writeLine(ctx, line); err != nil {
 			return err

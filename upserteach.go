@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"sync"
@@ -31,13 +32,17 @@ func upsertEach[T any](ctx context.Context, c *Client, rows iter.Seq2[T, error],
 			pending = pending[1:]
 			return yield(r)
 		}
+		if rows == nil {
+			yield(UpsertResult{Err: &ValidationError{Rule: "no-data", Detail: "the rows are nil"}})
+			return
+		}
 		number := 0
 		for row, failed := range rows {
 			number++
 			n, result := number, make(chan UpsertResult, 1)
 			pending = append(pending, result)
-			if failed != nil {
-				result <- UpsertResult{Row: n, Err: failed}
+			if err := cmp.Or(failed, ctx.Err()); err != nil {
+				result <- UpsertResult{Row: n, Err: err}
 				break
 			}
 			r, err := encode(&row, opts)
@@ -49,9 +54,6 @@ func upsertEach[T any](ctx context.Context, c *Client, rows iter.Seq2[T, error],
 					id, err := c.write(ctx, &r, opts)
 					result <- UpsertResult{n, id, err}
 				})
-			}
-			if ctx.Err() != nil {
-				break
 			}
 			if len(pending) == eachWindow && !first() {
 				return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -230,4 +231,23 @@ func (l *watchedLimiter) Acquire(_ context.Context, w actito.Work) (func(), erro
 	defer l.mu.Unlock()
 	l.work = append(l.work, w)
 	return sync.OnceFunc(func() { <-l.slots }), nil
+}
+
+func TestACancelledUpsertEachEndsWithTheContextsErrorWhateverRowIsNext(t *testing.T) {
+	inStoreBubble(t, func(t *testing.T, _ *actitotest.Server, client *actito.Client) {
+		records, err := actito.Records[order](client, "Orders")
+		require.NoError(t, err)
+		rows := make([]order, 100)
+		for i := range rows {
+			rows[i] = order{ID: strconv.Itoa(i)}
+		}
+		rows[16].ID = "" // the one that is next when the first result comes
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var last actito.UpsertResult
+		for last = range records.UpsertEach(ctx, actito.FromSlice(rows)) {
+			cancel()
+		}
+		require.ErrorIs(t, last.Err, context.Canceled)
+	})
 }

@@ -20,7 +20,7 @@ func (a *answer) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	switch {
-	case resp.StatusCode >= 400:
+	case resp.StatusCode >= 400 || resp.StatusCode < 200:
 		defer resp.Body.Close()
 		return nil, readFault(c, resp)
 	case resp.StatusCode >= 300:
@@ -45,20 +45,8 @@ func (a *answer) RoundTrip(req *http.Request) (*http.Response, error) {
 		f.Body, f.Err = body[:min(len(body), maxErrorBody)], err
 		return nil, f
 	}
-	resp.Body = read(body)
+	c.body, resp.Body = body, http.NoBody
 	return resp, nil
-}
-
-// read is a body that was read already.
-type read []byte
-
-func (read) Read([]byte) (int, error) { return 0, io.EOF }
-func (read) Close() error             { return nil }
-
-// Body is the body of a call's answer, unless that was asked for as a Stream.
-func Body(resp *http.Response) []byte {
-	body, _ := resp.Body.(read)
-	return body
 }
 
 func checkBody(want Answer, body []byte, h http.Header) error {

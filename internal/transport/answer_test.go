@@ -45,11 +45,12 @@ func TestWhatCountsAsAnAnswer(t *testing.T) {
 			t.Parallel()
 			resp, body := answering(tt.status, tt.body, tt.header...)
 			link := &answer{next: inner(func(*http.Request) (*http.Response, error) { return resp, nil })}
-			got, err := link.RoundTrip(requestFor(t, &Call{Answer: tt.want}))
+			call := &Call{Answer: tt.want}
+			got, err := link.RoundTrip(requestFor(t, call))
 			assert.True(t, body.closed)
 			if tt.err == "" && tt.status < 400 {
 				require.NoError(t, err)
-				assert.Equal(t, tt.body, string(Body(got)))
+				assert.Equal(t, tt.body, string(call.Result()))
 				rest, err := io.ReadAll(got.Body)
 				require.NoError(t, err)
 				assert.Empty(t, rest, "http.Client finds nothing to drain")

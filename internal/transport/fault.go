@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Fault is an attempt or a call that failed.
@@ -56,6 +57,7 @@ var (
 	errRedirect = errors.New("the server redirects to where this call must not follow")
 	errNotJSON  = errors.New("the answer is not JSON")
 	errNoBody   = errors.New("the answer has no body")
+	errNoAnswer = errors.New("the transport gave neither an answer nor an error")
 )
 
 const (
@@ -68,7 +70,7 @@ func newFault(c *Call, resp *http.Response) *Fault {
 	f := &Fault{Call: c, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, time.Now())}
 	// assumed: no header is documented for the request's id; these two are the usual ones.
 	for _, name := range []string{"X-Request-Id", "X-Correlation-Id"} {
-		if id := resp.Header.Get(name); id != "" && len(id) <= 200 {
+		if id := resp.Header.Get(name); isID(id) {
 			f.RequestID = id
 			break
 		}
@@ -76,6 +78,13 @@ func newFault(c *Call, resp *http.Response) *Fault {
 	f.Undone = resp.StatusCode == http.StatusTooManyRequests ||
 		resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != ""
 	return f
+}
+
+// isID refuses what may be more than an id: it is logged.
+func isID(s string) bool {
+	return s != "" && len(s) <= 200 && !strings.ContainsFunc(s, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.:=/", r)
+	})
 }
 
 // readFault reads an error answer: JSON with a message, or anything else.

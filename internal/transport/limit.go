@@ -19,6 +19,9 @@ func (l *limit) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, &Fault{Call: callOf(req), Local: true, Undone: true, Err: err}
 	}
+	if release == nil {
+		release = func() {}
+	}
 	resp, err := l.next.RoundTrip(req)
 	if err != nil {
 		release()

@@ -137,7 +137,7 @@ func (t *tries) again(ctx context.Context, f *Fault) bool {
 		f.Err = because(errTooLate, f.Err)
 		return false
 	}
-	return t.budget.spend()
+	return t.call.Start || t.budget.spend() // starts are few, and a last 429 must tell which limit it is about
 }
 
 var errTooLate = fmt.Errorf("the next attempt would come too late: %w", context.DeadlineExceeded)

@@ -21,12 +21,11 @@ type send struct {
 func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := callOf(req)
 	parent := req.Context()
-	if c.Begin != nil && !c.begun {
+	if c.Begin != nil {
 		if err := c.Begin(parent); err != nil {
 			closeBody(req)
 			return nil, &Fault{Call: c, Undone: true, Err: err}
 		}
-		c.begun = true
 	}
 
 	ctx, cancel := context.WithCancelCause(parent)
@@ -46,6 +45,9 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 
 	resp, err := s.next.RoundTrip(out)
+	if resp == nil && err == nil {
+		err = errNoAnswer
+	}
 	if err != nil {
 		a.end()
 		f := &Fault{Call: c, Undone: a.asked.Load() && !a.connected.Load(), Err: a.why(unwrapURL(err))}
@@ -53,9 +55,14 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 		if up != nil {
 			if source := up.failed.Load(); source != nil {
 				f.Err, f.Broken = *source, false
+				var unopened *openError
+				f.Undone = f.Undone || errors.As(*source, &unopened)
 			}
 		}
 		return nil, f
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
 	}
 	if c.Answer == Stream {
 		a.enter(downloadStall, s.limits.Progress)

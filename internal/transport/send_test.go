@@ -212,13 +212,13 @@ func TestAnUploadWhoseSourceFailsNamesTheSourceAndIsNotRepeated(t *testing.T) {
 	assert.False(t, f.Undone)
 }
 
-func TestBeginRunsOnceJustBeforeTheFirstByte(t *testing.T) {
+func TestBeginRunsJustBeforeTheFirstByteOfEachAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var order []string
 		chain := newChain(inner(func(*http.Request) (*http.Response, error) {
 			order = append(order, "sent")
-			resp, _ := answering([]int{429, 429, 200}[len(order)-3], "", "Retry-After", "1")
+			resp, _ := answering([]int{429, 429, 200}[(len(order)-3)/2], "", "Retry-After", "1")
 			return resp, nil
 		}), func(c *Config) {
 			c.Acquire = func(context.Context, *Call) (func(), error) {
@@ -233,7 +233,7 @@ func TestBeginRunsOnceJustBeforeTheFirstByte(t *testing.T) {
 			return nil
 		}})
 		require.NoError(t, err)
-		assert.Equal(t, []string{"paced", "begun", "sent", "sent", "sent"}, order)
+		assert.Equal(t, []string{"paced", "begun", "sent", "begun", "sent", "begun", "sent"}, order)
 	})
 }
 

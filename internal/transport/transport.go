@@ -30,11 +30,14 @@ type Call struct {
 	Start      bool // starts an import: the answer may take minutes, and tries are counted by Policy.StartTries
 	Class      uint8
 	MaxWait    time.Duration                   // the longest local wait; 0: as the context allows
-	Begin      func(ctx context.Context) error // runs just before the first byte of the first attempt
+	Begin      func(ctx context.Context) error // runs just before the first byte of each attempt
 
 	token string // the one the current attempt was sent with
-	begun bool
+	body  []byte // of the answer
 }
+
+// Result is the body of a successful answer, unless that was asked for as a Stream.
+func (c *Call) Result() []byte { return c.body }
 
 // Answer is what a call accepts as success.
 type Answer uint8
@@ -82,11 +85,16 @@ func New(c Config) *Chain {
 	if base == nil {
 		base = http.DefaultTransport
 	}
+	// A client's own Timeout would count the waits for turns and tokens, and end a call as if its caller had left.
+	if c.Client.Timeout > 0 {
+		c.Limits.Answer = min(c.Limits.Answer, c.Client.Timeout)
+	}
 	inner := &answer{next: &send{next: base, limits: c.Limits}}
 	paced := *c.Client
+	paced.Timeout = 0
 	paced.CheckRedirect = checkRedirect
 	paced.Transport = &limit{acquire: c.Acquire, next: &authorize{tokens: c.Tokens, next: inner}}
-	direct := *c.Client
+	direct := paced
 	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	direct.Transport = inner
 	return &Chain{
@@ -145,6 +153,11 @@ func newRequest(ctx context.Context, c *Call) (*retryablehttp.Request, error) {
 	return req, nil
 }
 
+// openError is a body that could not be opened: no byte of it has left.
+type openError struct{ error }
+
+func (e *openError) Unwrap() error { return e.error }
+
 // lazyBody opens at the first read: a request's body is made more often than it is sent.
 type lazyBody struct {
 	open func() (io.ReadCloser, error)
@@ -155,7 +168,7 @@ func (l *lazyBody) Read(p []byte) (int, error) {
 	if l.body == nil {
 		body, err := l.open()
 		if err != nil {
-			return 0, err
+			return 0, &openError{err}
 		}
 		l.body = body
 	}

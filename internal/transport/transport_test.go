@@ -125,9 +125,10 @@ func TestEveryAttemptIsPacedThenAuthorizedThenSent(t *testing.T) {
 			}
 		})
 		header := http.Header{"Accept": {"application/json"}}
-		resp, err := chain.Do(t.Context(), &Call{Method: http.MethodGet, URL: "https://api.actito.test/profiles", Header: header, Repeatable: true})
+		call := &Call{Method: http.MethodGet, URL: "https://api.actito.test/profiles", Header: header, Repeatable: true}
+		_, err := chain.Do(t.Context(), call)
 		require.NoError(t, err)
-		assert.Equal(t, `{}`, string(Body(resp)))
+		assert.Equal(t, `{}`, string(call.Result()))
 		assert.Equal(t, []string{"paced", "sent with Bearer token 1", "released", "paced", "sent with Bearer token 1", "released"}, order)
 		assert.Equal(t, http.Header{"Accept": {"application/json"}}, header, "headers are shared by calls and stay as they are")
 	})
