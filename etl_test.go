@@ -2,6 +2,8 @@ package actito_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -329,4 +331,29 @@ func TestAnETLWithoutAnIDIsNoSuccess(t *testing.T) {
 	_, err = b.client.ETLs.Trigger(t.Context(), "", actito.DataBytes("customers.csv", []byte(annCSV)))
 	require.ErrorIs(t, err, actito.ErrInvalid)
 	b.untouched(t)
+}
+
+func TestProgressEndsWithTheCall(t *testing.T) {
+	t.Parallel()
+	server := newShop(t)
+	var body io.ReadCloser
+	client := newClient(t, server, actito.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		if !strings.HasSuffix(r.URL.Path, "/etl-executions") {
+			return http.DefaultTransport.RoundTrip(r)
+		}
+		body = r.Body // answered before it is read, and read later
+		return &http.Response{StatusCode: http.StatusCreated, Body: io.NopCloser(strings.NewReader(`{"id":"1"}`))}, nil
+	})}))
+	customers, err := actito.Profiles[customer](client, "Customers")
+	require.NoError(t, err)
+	staged, err := actito.Stage(t.Context(), customers.Rows("c.csv", all(customer{ID: "C1"}), actito.Keep))
+	require.NoError(t, err)
+	defer staged.Close()
+	reports := 0
+	_, err = client.ETLs.RunOnce(t.Context(), actito.Definition{Files: []actito.InputFile{customers.InputFile("c.csv", actito.Keep)}},
+		staged, actito.OnProgress(func(actito.Progress) { reports++ }))
+	require.NoError(t, err)
+	_, err = body.Read(make([]byte, 64))
+	require.NoError(t, err)
+	require.Zero(t, reports)
 }

@@ -95,7 +95,7 @@ func readmeRunOnce(ctx context.Context, client *actito.Client, customers *actito
 	return err
 }
 
-func readmeFake() error {
+func readmeFake(ctx context.Context) error {
 	server := actitotest.NewServer()
 	defer server.Close()
 	server.AddProfileTable("MyEntity", actitotest.Table{
@@ -103,14 +103,23 @@ func readmeFake() error {
 		Attributes: []actitotest.Attribute{
 			{Name: "customerID", Type: "STRING", Unique: true, Mandatory: true},
 			{Name: "emailAddress", Type: "EMAIL_ADDRESS", Unique: true},
+			{Name: "firstName", Type: "FIRSTNAME"},
+			{Name: "birthDate", Type: "BIRTHDATE"},
+			{Name: "gsmNumber", Type: "STRING"},
 		},
+		Subscriptions: []string{"Newsletter"},
 	})
 	server.Fail(actitotest.OpProfileUpsert, actitotest.Status(503))
 	client, err := actito.New(server.APIKey, "MyEntity", actito.WithBaseURL(server.URL))
 	if err != nil {
 		return err
 	}
-	return client.Close()
+	defer client.Close()
+	customers, err := actito.Profiles[Customer](client, "Customers")
+	if err != nil {
+		return err
+	}
+	return readmeUpsert(ctx, customers)
 }
 
 func TestTheREADMEsCodeIsThisFile(t *testing.T) {
@@ -143,7 +152,7 @@ func TestTheREADMEsCodeRuns(t *testing.T) {
 
 	t.Setenv("ACTITO_API_KEY", "key")
 	require.NoError(t, readmeClient())
-	require.NoError(t, readmeFake())
+	require.NoError(t, readmeFake(t.Context()))
 	require.NoError(t, readmeUpsert(t.Context(), customers))
 	_, kept := server.Profile("Customers", "customerID", "C1085")
 	require.True(t, kept)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestTheLifeOfATokenIsRead(t *testing.T) {
@@ -73,4 +74,15 @@ func TestKeysAndTokensPrintAsRedacted(t *testing.T) {
 			assert.Contains(t, text, redacted, verb)
 		}
 	}
+}
+
+func TestOnlyTheCurrentTokenIsDropped(t *testing.T) {
+	t.Parallel()
+	cache := newTokenCache(nil, slog.New(slog.DiscardHandler))
+	cache.token = Token{AccessToken: "new", Expiry: time.Now().Add(time.Hour)}
+	cache.refreshAt = cache.token.Expiry
+	cache.Invalidate("old") // refused after it was replaced
+	token, err := cache.Token(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "new", token)
 }

@@ -40,7 +40,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()
-	if err != nil {
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "nightly:", err)
 		os.Exit(exitCode(err))
 	}
@@ -76,6 +76,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	date := flags.String("day", time.Now().Format(time.DateOnly), "the `day` that is loaded")
 	if err := flags.Parse(args); err != nil {
 		return usageError{err}
+	}
+	if flags.NArg() > 0 {
+		return usageError{fmt.Errorf("unexpected argument %q", flags.Arg(0))}
 	}
 	day, err := time.Parse(time.DateOnly, *date)
 	if err != nil {
