@@ -388,3 +388,21 @@ func TestUnreadableValuesAreNamedNotShown(t *testing.T) {
 	require.ErrorContains(t, err, `the value of "visits" cannot be read`)
 	require.NotContains(t, err.Error(), "secret")
 }
+
+func TestTheFakeMeasuresTextsInUTF16Units(t *testing.T) {
+	t.Parallel()
+	server := actitotest.NewServer()
+	t.Cleanup(server.Close)
+	server.AddCustomTable("MyEntity", actitotest.Table{Name: "Codes", PrimaryKey: "code", Attributes: []actitotest.Attribute{
+		{Name: "code", Type: "STRING", Unique: true, Mandatory: true, MinLength: 3, MaxLength: 4}}})
+	codes, err := actito.Records[map[string]any](newClient(t, server), "Codes")
+	require.NoError(t, err)
+	for code, fits := range map[string]bool{"ab": false, "abc": true, "abcd": true, "abcde": false, "a😀": true, "a😀bé": false, "😀": false} {
+		_, err := codes.Upsert(t.Context(), map[string]any{"code": code})
+		if fits {
+			require.NoError(t, err, code)
+		} else {
+			require.ErrorIs(t, err, actito.ErrInvalid, code)
+		}
+	}
+}
