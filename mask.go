@@ -47,7 +47,8 @@ func standsAt(s string, at int, forms []string) string {
 		first, _ := utf8.DecodeRuneInString(form)
 		last, _ := utf8.DecodeLastRuneInString(form)
 		after, _ := utf8.DecodeRuneInString(s[at+len(form):])
-		if !(isWord(before) && isWord(first)) && !(isWord(last) && isWord(after)) {
+		within := isWord(before) && isWord(first) || isWord(last) && isWord(after)
+		if !within {
 			return form
 		}
 	}

@@ -145,7 +145,7 @@ func TestStatusesBelow200AreNoSuccess(t *testing.T) {
 	t.Parallel()
 	client, err := actito.New("", "MyEntity", actito.WithBaseURL("https://api.example"), actito.WithTokenSource(fixedToken{}),
 		actito.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 101, Body: http.NoBody}, nil
+			return &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: http.NoBody}, nil
 		})}))
 	require.NoError(t, err)
 	orders, err := actito.Records[order](client, "Orders")
