@@ -116,9 +116,6 @@ func (im *importRun) check() error {
 		}
 	}
 	for _, e := range im.empties {
-		if err := e.check(); err != nil {
-			return err
-		}
 		if im.empty != EmptyCellsUndeclared && e != im.empty {
 			return &ValidationError{Rule: "empty-cells", Detail: "Keep and Clear are both given to one import: an empty cell does one or the other"}
 		}

@@ -190,5 +190,10 @@ func TestEmptyCellsAreDeclaredOneWay(t *testing.T) {
 		_, err := b.client.ETLs.RunOnce(t.Context(), actito.Definition{Files: []actito.InputFile{b.customers.InputFile("customers.csv")}}, opts...)
 		require.ErrorIs(t, err, actito.ErrInvalid, name)
 	}
+	file := b.customers.InputFile("customers.csv")
+	file.EmptyCells = 9
+	_, err := b.client.ETLs.RunOnce(t.Context(), actito.Definition{Files: []actito.InputFile{file}},
+		b.customers.Rows("customers.csv", all(customer{ID: "C1"})))
+	require.ErrorIs(t, err, actito.ErrInvalid, "in the definition")
 	b.untouched(t)
 }

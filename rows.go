@@ -40,13 +40,6 @@ type columnOption func(*columnConfig)
 
 func (o columnOption) applyColumns(c *columnConfig) { o(c) }
 
-func (e EmptyCells) check() error {
-	if e > Clear {
-		return &ValidationError{Rule: "empty-cells", Detail: "EmptyCells is Keep or Clear"}
-	}
-	return nil
-}
-
 func (e EmptyCells) applyColumns(c *columnConfig) { c.empty = e }
 
 // Columns names the columns and their order. Rows that are maps need it; of a struct, it chooses fields.
@@ -69,9 +62,6 @@ func columnsOf[T any](c *codec[T], opts []ColumnOption) (*columns[T], columnConf
 			o.applyColumns(&cfg)
 		}
 	}
-	if err := cfg.empty.check(); err != nil {
-		return nil, cfg, err
-	}
 	cols, err := c.columns(cfg.names, cfg.consents)
 	return cols, cfg, err
 }
@@ -86,7 +76,7 @@ func (r blankRule) check(file string, row int, b blanks) error {
 	switch {
 	case b == blanks{} || r.createOnly:
 		return nil
-	case r.empty == EmptyCellsUndeclared:
+	case r.empty != Keep && r.empty != Clear:
 		return &ValidationError{File: file, Line: row, Column: cmp.Or(b.unset, b.null), Rule: "empty-cells",
 			Detail: "this row has no value here, and what an empty cell does to an existing value is not documented: " +
 				"find out with a test import, then declare Keep or Clear as EmptyCells"}
