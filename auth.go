@@ -2,6 +2,7 @@ package actito
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,6 +93,43 @@ var (
 	errNoToken       = errors.New("the answer has no accessToken")
 	errNoTokenInTime = errors.New("no token within " + fetchTimeout.String())
 )
+
+// licenceOf reads the licence's id from an access token; "" if it names none. The claim is documented by a sample.
+func licenceOf(token string) string {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	if err != nil {
+		return ""
+	}
+	var claims struct {
+		Licence text `json:"licenceId"`
+	}
+	_ = json.Unmarshal(payload, &claims) // what is no JSON names none
+	return string(claims.Licence)
+}
+
+// licence is what the client's budgets are kept under, with a slash.
+func (c *core) licence(ctx context.Context) (string, error) {
+	if known := c.quota.licence.Load(); known != nil {
+		return *known, nil
+	}
+	token, err := c.tokens.Token(ctx)
+	if err != nil {
+		r := request{op: opToken, method: http.MethodGet, repeatable: true}
+		return "", r.failed(&transport.Call{Template: pathToken}, err)
+	}
+	id := licenceOf(token)
+	if id == "" && !c.quota.inMemory() {
+		return "", &ValidationError{Column: "Quota.Licence", Rule: "no-licence",
+			Detail: "the access token does not name the licence, under which a shared store keeps its books: give it a name"}
+	}
+	prefix := strings.ReplaceAll(id, "/", "_") + "/"
+	c.quota.licence.Store(&prefix)
+	return prefix, nil
+}
 
 // expiresIn reads "900s", "900" or 900; anything else is the documented life.
 func expiresIn(raw json.RawMessage) time.Duration {

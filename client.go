@@ -39,6 +39,7 @@ type core struct {
 	ownHTTP    bool
 	tokens     *tokenCache
 	quota      *quota
+	clock      serverClock
 	turns      turns
 	known      sync.Map // tableKey to tableRef
 	zone       *time.Location

@@ -28,6 +28,8 @@ var (
 	ErrBusy = errors.New("actito: busy")
 	// ErrQuotaExceeded: the day's imports into a table are used up. Nothing was sent.
 	ErrQuotaExceeded = errors.New("actito: import quota exceeded")
+	// ErrClockSkew: this machine's clock and the server's differ by more than five minutes. Nothing was sent.
+	ErrClockSkew = errors.New("actito: clocks differ")
 	// ErrReservationLost: the lease on the day's import ran out before the first byte was sent.
 	ErrReservationLost = errors.New("actito: import reservation lost")
 	// ErrAlreadyStarted: an import with this [Once] key exists, with other content or unknown outcome. Nothing was sent.
@@ -188,6 +190,7 @@ type QuotaError struct {
 	Limit   int
 	Used    int
 	Held    int  // started, outcome unknown; they count
+	Kept    int  // of the limit, for [Urgent] imports only
 	Closed  bool // Actito refused an import although the ledger had room, and the table is closed until ResetAt
 	ResetAt time.Time
 	Err     error // Actito's refusal, where it counts more imports than the ledger
@@ -200,11 +203,16 @@ func (e *QuotaError) Error() string {
 	}
 	if e.Closed {
 		return fmt.Sprintf("actito: table %s: closed until %s: the server refused an import although only %d of %d are in the ledger; "+
-			"other programs, schedules or people may start imports too", e.Table, e.ResetAt.Format(time.RFC3339), e.Used+e.Held, e.Limit)
+			"other programs, schedules or people may start imports too: Quota.Sync finds them. One import an hour is tried; Quota.Reopen opens the table",
+			e.Table, e.ResetAt.Format(time.RFC3339), e.Used+e.Held, e.Limit)
 	}
-	return fmt.Sprintf("actito: table %s: %d of %d imports used and %d held: no import was started; the budget resets at %s. "+
+	kept := ""
+	if booked := e.Used + e.Held; booked < e.Limit {
+		kept = fmt.Sprintf(", the other %d are kept for Urgent imports", e.Limit-booked)
+	}
+	return fmt.Sprintf("actito: table %s: %d of %d imports used and %d held%s: no import was started; the budget resets at %s. "+
 		"Licences can be extended by packs: set Quota.Limit or Quota.Limits to yours",
-		e.Table, e.Used, e.Limit, e.Held, e.ResetAt.Format(time.RFC3339))
+		e.Table, e.Used, e.Limit, e.Held, kept, e.ResetAt.Format(time.RFC3339))
 }
 
 // Is matches ErrQuotaExceeded.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -15,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/actito-go/actito/internal/multipart"
 	"github.com/actito-go/actito/internal/transport"
@@ -25,15 +23,6 @@ import (
 const (
 	partFile       = "inputFile"  // assumed for version 5: one part per file
 	partDefinition = "parameters" // assumed for version 5: a file part
-)
-
-const (
-	// leaseTime is how long a reservation may wait for the first byte; settleTime, how long to wait for the ledger.
-	leaseTime  = 15 * time.Minute
-	settleTime = 10 * time.Second
-	// startTries is how often a start is sent that is answered 429, and startWithin, for how long.
-	startTries  = 5
-	startWithin = time.Minute
 )
 
 // ImportOption is given to the calls that start an import: what to load, and how. Every [Data] and *[Staged] is one.
@@ -61,6 +50,9 @@ func Loads(tables ...string) ImportOption {
 func Once(key string) ImportOption {
 	return importOption(func(im *importRun) { im.once = key })
 }
+
+// Urgent lets an import use what [Quota].KeepFree keeps for such.
+func Urgent() ImportOption { return importOption(func(im *importRun) { im.urgent = true }) }
 
 // Progress is how far an upload is.
 type Progress struct {
@@ -91,6 +83,7 @@ type importRun struct {
 	empty      EmptyCells   // the one of empties
 	empties    []EmptyCells // as they were declared
 	once       string
+	urgent     bool
 	progress   func(Progress)
 
 	// What assign finds, if the definition is known.
@@ -191,80 +184,12 @@ func (im *importRun) content(definition []byte, files []StagedFile) [sha256.Size
 	return [sha256.Size]byte(hash.Sum(nil))
 }
 
-// start books the import, sends it, and settles what became of it. A reservation that ran out before the first byte,
-// such as one made just before midnight, is made once more.
-func (im *importRun) start(ctx context.Context, form *multipart.Form, tables []tableRef, rows int, content [sha256.Size]byte) (*Execution, error) {
-	exec, err := im.startOnce(ctx, form, tables, rows, content)
-	if errors.Is(err, ErrReservationLost) {
-		return im.startOnce(ctx, form, tables, rows, content)
-	}
-	return exec, err
-}
-
-func (im *importRun) startOnce(ctx context.Context, form *multipart.Form, tables []tableRef, rows int, content [sha256.Size]byte) (*Execution, error) {
-	quota := im.c.quota
-	r := quota.reservation(time.Now())
-	r.ID, r.Lease, r.Once, r.Content = rand.Text(), r.At.Add(leaseTime), im.once, content
-	for _, t := range tables {
-		r.Buckets = append(r.Buckets, quota.bucket(t.ID, t.Name))
-	}
-	if err := quota.store.Reserve(ctx, r); err != nil {
-		return im.refused(err, tables)
-	}
-	exec, err := im.send(ctx, form, r, rows)
-	outcome := Used("")
-	switch {
-	case err == nil:
-		outcome.ExecutionID = exec.ID
-	case errors.Is(err, ErrOutcomeUnknown):
-		outcome = Held()
-	default:
-		outcome = Free()
-	}
-	// The outcome is settled even if the caller is gone.
-	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-	defer cancel()
-	if err := quota.store.Settle(settling, r.ID, outcome); err != nil {
-		im.c.log.LogAttrs(settling, slog.LevelError, "actito: the import's outcome was not recorded", slog.String("outcome", outcome.State.String()), slog.Any("error", err))
-	}
-	if api, ok := errors.AsType[*APIError](err); ok && api.Op == im.op && api.Status == http.StatusTooManyRequests &&
-		(api.Attempts >= startTries || time.Since(r.At)+api.RetryAfter >= startWithin) { // else the caller ended it too soon to tell
-		return nil, im.tooMany(ctx, err, r, tables)
-	}
-	return exec, err
-}
-
-// refused is the answer to a reservation that was not made.
-func (im *importRun) refused(err error, tables []tableRef) (*Execution, error) {
-	var started *AlreadyStartedError
-	if errors.As(err, &started) && started.SameContent && started.ExecutionID != "" {
-		return &Execution{ID: started.ExecutionID, ETLID: im.etlID, AlreadyStarted: true}, nil
-	}
-	var used *QuotaError
-	if errors.As(err, &used) {
-		named := *used
-		for _, t := range tables {
-			if t.ID == used.Table {
-				named.Table = t.Name
-			}
-		}
-		return nil, &named
-	}
-	return nil, err
-}
-
 // send sends the form once its turn has come.
-func (im *importRun) send(ctx context.Context, form *multipart.Form, r Reservation, rows int) (*Execution, error) {
+func (im *importRun) send(ctx context.Context, form *multipart.Form, rows int, begin func(context.Context) error) (*Execution, error) {
 	progress := &reporter{report: im.progress, p: Progress{Rows: rows, Total: form.Length()}}
 	defer progress.end()
 	call := request{op: im.op, method: http.MethodPost, path: im.path, segments: im.segments, answer: transport.Maybe, class: BackgroundWork,
-		file: &upload{contentType: form.ContentType(), length: form.Length(), open: progress.opened(form)},
-		begin: func(ctx context.Context) error {
-			if !r.ResetAt.IsZero() && !time.Now().Before(r.ResetAt) {
-				return ErrReservationLost // a repeat after midnight is another day's import
-			}
-			return im.c.quota.store.Begin(ctx, r.ID)
-		}}
+		file: &upload{contentType: form.ContentType(), length: form.Length(), open: progress.opened(form)}, begin: begin}
 	reply, err := im.c.send(ctx, &call, nil)
 	if err != nil {
 		return nil, err
@@ -327,28 +252,4 @@ func (b *reportedBody) Read(p []byte) (int, error) {
 		b.to.show(b.sent)
 	}
 	return n, err
-}
-
-// tooMany finds out which limit a start ran into that was answered 429 to the end: one cheap read, made once, is
-// refused too if it is the one for concurrent requests. Otherwise Actito counts more imports than the ledger does, and
-// a table that was alone in the import is closed until its budget resets.
-func (im *importRun) tooMany(ctx context.Context, err error, r Reservation, tables []tableRef) error {
-	probe := request{op: "probe", method: http.MethodGet, path: pathEntities, single: true, class: Polling}
-	if _, refused := im.c.send(ctx, &probe, nil); refused != nil {
-		return err
-	}
-	resetAt := r.ResetAt
-	if resetAt.IsZero() {
-		resetAt = r.At.Add(r.Rolling)
-	}
-	if len(tables) == 1 {
-		if closing := im.c.quota.store.Close(context.WithoutCancel(ctx), tables[0].ID, resetAt); closing != nil {
-			return errors.Join(err, closing)
-		}
-	}
-	var names []string
-	for _, t := range tables {
-		names = append(names, t.Name)
-	}
-	return &QuotaError{Table: strings.Join(names, " or "), Limit: r.Buckets[0].Limit, ResetAt: resetAt, Err: err}
 }

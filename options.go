@@ -315,6 +315,7 @@ func (c *config) build() (*core, error) {
 			MaxRetryAfter: c.retry.MaxRetryAfter, Budget: c.retry.Budget,
 			StartTries: startTries, StartWithin: startWithin,
 		},
+		Dated:  k.clock.compare,
 		Limits: transport.Timeouts{Answer: c.timeouts.Answer, Import: c.timeouts.Import, Progress: c.timeouts.Progress},
 	})
 	return k, nil

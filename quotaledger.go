@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,9 +24,9 @@ const remembered = 7 * 24 * time.Hour
 // The zero value has nothing booked. As JSON it says the same to every later version of this module. A Ledger is not
 // safe for concurrent use.
 type Ledger struct {
-	units   map[string]*unit     // by reservation id
-	windows map[string]window    // by bucket: that of the last reservation, whatever became of it
-	closed  map[string]time.Time // by bucket
+	units   map[string]*unit   // by reservation id
+	windows map[string]window  // by bucket: that of the last reservation, whatever became of it
+	closed  map[string]closure // by bucket
 }
 
 // unit is a reservation in the books, one unit in each of its buckets. When it is freed, or lapses unbegun, it leaves
@@ -36,6 +37,8 @@ type unit struct {
 	State       unitState `json:"state"`
 	Counts      time.Time `json:"counts"` // from when it counts: booked, then begun
 	Lease       time.Time `json:"lease,omitzero"`
+	Probe       bool      `json:"probe,omitempty"` // reserved in a closed bucket
+	Found       bool      `json:"found,omitempty"` // by Count
 	ResetAt     time.Time `json:"resetAt,omitzero"`
 	Once        string    `json:"once,omitempty"`
 	Content     string    `json:"content,omitempty"` // hash in hexadecimal digits, with Once
@@ -60,6 +63,16 @@ type window struct {
 	Limit   int           `json:"limit"`
 }
 
+// closure is a bucket that takes nothing but a probe now and then.
+type closure struct {
+	Until time.Time `json:"until"`
+	Probe time.Time `json:"probe"` // when the next one may be reserved
+}
+
+// probeEvery is how often a closed bucket is tried: rarely enough to be no trouble, often enough not to lose a day to
+// one that was closed by mistake.
+const probeEvery = time.Hour
+
 // Reserve books one unit in each bucket of r, all or none, at r.At. See [QuotaStore].
 func (l *Ledger) Reserve(r Reservation) error {
 	l.lapse(r.At)
@@ -75,29 +88,31 @@ func (l *Ledger) Reserve(r Reservation) error {
 			}
 		}
 	}
-	w := window{At: r.At, From: r.From, ResetAt: r.ResetAt, Rolling: r.Rolling}
+	probe := false
 	for _, b := range r.Buckets {
-		w.Limit = b.Limit
-		if u := l.usage(b.Name, w); u.Left == 0 {
-			resetAt, closed := u.ResetAt, u.Used+u.Held < b.Limit
-			if closed || u.ClosedUntil.After(resetAt) {
-				resetAt = u.ClosedUntil
-			}
-			return &QuotaError{Table: b.Name, Limit: b.Limit, Used: u.Used, Held: u.Held, Closed: closed, ResetAt: resetAt}
+		w := r.window(b)
+		w.Limit -= b.Keep
+		u := l.usage(b.Name, w)
+		room, shut := u.Used+u.Held < w.Limit, !u.ClosedUntil.IsZero()
+		due := shut && !r.At.Before(l.closed[b.Name].Probe)
+		if room && (!shut || due) {
+			probe = probe || due
+			continue
+		}
+		full := &QuotaError{Table: b.Name, Limit: b.Limit, Used: u.Used, Held: u.Held, Kept: b.Keep, Closed: shut && room, ResetAt: u.ResetAt}
+		if full.Closed || u.ClosedUntil.After(u.ResetAt) {
+			full.ResetAt = u.ClosedUntil
+		}
+		return full
+	}
+	u := l.book(r)
+	u.Once, u.Content, u.Probe = r.Once, content, probe
+	for _, b := range r.Buckets {
+		if c, shut := l.closed[b.Name]; shut {
+			c.Probe = r.At.Add(probeEvery)
+			l.closed[b.Name] = c
 		}
 	}
-	if l.units == nil {
-		l.units, l.windows = make(map[string]*unit), make(map[string]window)
-	}
-	u := &unit{
-		ID: r.ID, State: unitReserved, Counts: r.At, Lease: r.Lease, ResetAt: r.ResetAt, Once: r.Once, Content: content,
-	}
-	for _, b := range r.Buckets {
-		u.Buckets = append(u.Buckets, b.Name)
-		w.Limit = b.Limit
-		l.windows[b.Name] = w
-	}
-	l.units[r.ID] = u
 	return nil
 }
 
@@ -130,6 +145,14 @@ func (l *Ledger) Settle(now time.Time, id string, o Outcome) error {
 		if u.ExecutionID != "" && o.ExecutionID != "" && u.ExecutionID != o.ExecutionID {
 			return fmt.Errorf("actito: reservation %s was settled before with execution %s, not %s", id, u.ExecutionID, o.ExecutionID)
 		}
+		if u.Probe && u.State != unitUsed {
+			for _, b := range u.Buckets {
+				delete(l.closed, b)
+			}
+		}
+		if other := l.execution(u.ID, o.ExecutionID); other != nil && other.Found && other != u {
+			delete(l.units, other.ID) // it was this one
+		}
 		u.end(unitUsed)
 		u.ExecutionID = cmp.Or(u.ExecutionID, o.ExecutionID)
 	case o.State == OutcomeFree && u.State == unitUsed:
@@ -142,20 +165,83 @@ func (l *Ledger) Settle(now time.Time, id string, o Outcome) error {
 	return nil
 }
 
+// execution finds the unit of an execution in the books of the licence of an ID.
+func (l *Ledger) execution(id, executionID string) *unit {
+	licence, _, _ := strings.Cut(id, "/")
+	for _, u := range l.units {
+		if own, _, _ := strings.Cut(u.ID, "/"); own == licence && u.ExecutionID == executionID && executionID != "" {
+			return u
+		}
+	}
+	return nil
+}
+
+// Count books an import that was found on the service. See [QuotaAuditor].
+func (l *Ledger) Count(now time.Time, r Reservation, executionID string) (added bool, err error) {
+	l.lapse(now)
+	switch {
+	case executionID == "":
+		return false, errors.New("actito: count an import: its execution has no ID")
+	case l.execution(r.ID, executionID) != nil:
+		return false, nil
+	case l.units[r.ID] != nil:
+		return false, fmt.Errorf("actito: reservation %s exists", r.ID)
+	}
+	u := l.book(r)
+	u.Found, u.ExecutionID = true, executionID
+	u.end(unitUsed)
+	return true, nil
+}
+
+// book enters a unit.
+func (l *Ledger) book(r Reservation) *unit {
+	if l.units == nil {
+		l.units, l.windows = make(map[string]*unit), make(map[string]window)
+	}
+	u := &unit{ID: r.ID, State: unitReserved, Counts: r.At, Lease: r.Lease, ResetAt: r.ResetAt}
+	for _, b := range r.Buckets {
+		u.Buckets = append(u.Buckets, b.Name)
+		l.windows[b.Name] = r.window(b)
+	}
+	l.units[r.ID] = u
+	return u
+}
+
+func (r *Reservation) window(b Bucket) window {
+	return window{At: r.At, From: r.From, ResetAt: r.ResetAt, Rolling: r.Rolling, Limit: b.Limit}
+}
+
+// SameLimits refuses a reservation under another limit than the one under which units were booked that count: clients
+// that share a ledger need the same ones. It is for stores that several clients can use.
+func (l *Ledger) SameLimits(r Reservation) error {
+	for _, b := range r.Buckets {
+		if u := l.Usage(r.At, b.Name); u.Used+u.Held > 0 && u.Limit != b.Limit {
+			return fmt.Errorf("%d imports of table %s are booked under a limit of %d, and this client has one of %d: "+
+				"clients that share a ledger need the same limits", u.Used+u.Held, b.Name, u.Limit, b.Limit)
+		}
+	}
+	return nil
+}
+
 // end notes that the lease is over. Most of the books are units that ended: they stay small.
 func (u *unit) end(s unitState) { u.State, u.Lease, u.ResetAt = s, time.Time{}, time.Time{} }
 
-// Close refuses reservations in a bucket until then, or opens it. See [QuotaStore].
-func (l *Ledger) Close(bucket string, until time.Time) {
+// Close refuses reservations in a bucket until then, but for probes, or opens it. See [QuotaStore].
+func (l *Ledger) Close(now time.Time, bucket string, until time.Time) {
+	l.lapse(now)
+	c := l.closed[bucket]
 	switch {
 	case until.IsZero():
 		delete(l.closed, bucket)
-	case until.After(l.closed[bucket]):
-		if l.closed == nil {
-			l.closed = make(map[string]time.Time)
-		}
-		l.closed[bucket] = until
+		return
+	case until.After(c.Until):
+		c.Until = until
 	}
+	if l.closed == nil {
+		l.closed = make(map[string]closure)
+	}
+	c.Probe = now.Add(probeEvery)
+	l.closed[bucket] = c
 }
 
 // Usage counts a bucket's units in the window of its newest reservation. See [QuotaStore].
@@ -163,24 +249,44 @@ func (l *Ledger) Usage(now time.Time, bucket string) Usage {
 	l.lapse(now)
 	w, ok := l.windows[bucket]
 	if !ok {
-		return Usage{Table: bucket, ClosedUntil: l.closed[bucket]}
+		return Usage{Table: bucket, ClosedUntil: l.closed[bucket].Until}
 	}
 	w.At = now
-	if w.Rolling == 0 && !now.Before(w.ResetAt) {
+	if !w.ResetAt.IsZero() && !now.Before(w.ResetAt) {
 		w.From, w.ResetAt = w.ResetAt, time.Time{}
 	}
 	return l.usage(bucket, w)
 }
 
+// Entries lists the units of a bucket, oldest first. See [QuotaLister].
+func (l *Ledger) Entries(now time.Time, bucket string) []QuotaEntry {
+	l.lapse(now)
+	var list []QuotaEntry
+	for _, u := range l.sorted() {
+		if slices.Contains(u.Buckets, bucket) {
+			list = append(list, QuotaEntry{ID: u.ID, Tables: slices.Clone(u.Buckets), State: string(u.State), At: u.Counts,
+				Lease: u.Lease, Once: u.Once, ExecutionID: u.ExecutionID})
+		}
+	}
+	return list
+}
+
+func (l *Ledger) sorted() []*unit {
+	return slices.SortedFunc(maps.Values(l.units), func(a, b *unit) int {
+		return cmp.Or(a.Counts.Compare(b.Counts), strings.Compare(a.ID, b.ID))
+	})
+}
+
 // usage counts what is booked of a budget in a window.
 func (l *Ledger) usage(bucket string, w window) Usage {
-	u := Usage{Table: bucket, Limit: w.Limit, ResetAt: w.ResetAt, ClosedUntil: l.closed[bucket]}
-	var counting []time.Time
+	u := Usage{Table: bucket, Limit: w.Limit, ResetAt: w.ResetAt, ClosedUntil: l.closed[bucket].Until}
+	var gone []time.Time // when those that count will not any more
 	for _, other := range l.units {
-		if !other.in(bucket, w) {
+		until := w.until(other.Counts)
+		if !until.After(w.At) || !slices.Contains(other.Buckets, bucket) {
 			continue
 		}
-		counting = append(counting, other.Counts)
+		gone = append(gone, until)
 		if other.State == unitUsed {
 			u.Used++
 		} else {
@@ -188,26 +294,26 @@ func (l *Ledger) usage(bucket string, w window) Usage {
 		}
 	}
 	if u.ClosedUntil.IsZero() {
-		u.Left = max(0, w.Limit-len(counting))
+		u.Left = max(0, w.Limit-len(gone))
 	}
-	if w.Rolling > 0 && len(counting) > 0 {
-		slices.SortFunc(counting, time.Time.Compare)
-		frees := min(max(0, len(counting)-w.Limit), len(counting)-1) // after it is gone, one more is left
-		u.ResetAt = counting[frees].Add(w.Rolling)
+	if w.Rolling > 0 && len(gone) > 0 {
+		slices.SortFunc(gone, time.Time.Compare)
+		u.ResetAt = gone[min(max(0, len(gone)-w.Limit), len(gone)-1)] // one more is left then
 	}
 	return u
 }
 
-// in reports whether u counts in a bucket in a window. A unit from later than the window counts too: the clock stepped
-// back, and that frees nothing.
-func (u *unit) in(bucket string, w window) bool {
-	if !slices.Contains(u.Buckets, bucket) {
-		return false
-	}
+// until is when a unit stops counting in the window, whichever of day and rolling window is longer. A unit from later
+// than the window counts too: the clock stepped back, and that frees nothing.
+func (w window) until(counts time.Time) time.Time {
+	var until time.Time
 	if w.Rolling > 0 {
-		return u.Counts.Add(w.Rolling).After(w.At)
+		until = counts.Add(w.Rolling)
 	}
-	return !u.Counts.Before(w.From)
+	if !w.From.IsZero() && !counts.Before(w.From) && w.ResetAt.After(until) {
+		until = w.ResetAt
+	}
+	return until
 }
 
 // lapse does what time alone does to the books.
@@ -223,22 +329,19 @@ func (l *Ledger) lapse(now time.Time) {
 		}
 	}
 	maps.DeleteFunc(l.windows, func(_ string, w window) bool { return over(w.At.Add(remembered)) })
-	maps.DeleteFunc(l.closed, func(_ string, until time.Time) bool { return over(until) })
+	maps.DeleteFunc(l.closed, func(_ string, c closure) bool { return over(c.Until) })
 }
 
 // books is a Ledger as JSON.
 type books struct {
-	Units   []*unit              `json:"units"`
-	Windows map[string]window    `json:"windows,omitempty"`
-	Closed  map[string]time.Time `json:"closed,omitempty"`
+	Units   []*unit            `json:"units"`
+	Windows map[string]window  `json:"windows,omitempty"`
+	Closed  map[string]closure `json:"closed,omitempty"`
 }
 
 // MarshalJSON writes the books, oldest unit first.
 func (l Ledger) MarshalJSON() ([]byte, error) {
-	units := slices.SortedFunc(maps.Values(l.units), func(a, b *unit) int {
-		return cmp.Or(a.Counts.Compare(b.Counts), strings.Compare(a.ID, b.ID))
-	})
-	return json.Marshal(books{units, l.windows, l.closed})
+	return json.Marshal(books{l.sorted(), l.windows, l.closed})
 }
 
 // UnmarshalJSON reads the books, and refuses those in which a unit is in a state that it does not know.

@@ -41,7 +41,7 @@ func (s *memoryStore) Settle(_ context.Context, id string, o Outcome) error {
 func (s *memoryStore) Close(_ context.Context, bucket string, until time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.books.Close(bucket, until)
+	s.books.Close(s.now(), bucket, until)
 	return nil
 }
 
@@ -50,4 +50,18 @@ func (s *memoryStore) Usage(_ context.Context, bucket string) (Usage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.books.Usage(s.now(), bucket), nil
+}
+
+// Count implements [QuotaAuditor].
+func (s *memoryStore) Count(_ context.Context, r Reservation, executionID string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.books.Count(s.now(), r, executionID)
+}
+
+// Entries implements [QuotaAuditor].
+func (s *memoryStore) Entries(_ context.Context, bucket string) ([]QuotaEntry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.books.Entries(s.now(), bucket), nil
 }

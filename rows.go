@@ -94,7 +94,7 @@ func (r blankRule) check(file string, row int, b blanks) error {
 // once, and their first error ends the staging. A [DateTime] is written in Europe/Brussels; [ProfileTable.Rows] and
 // [CustomTable.Rows] write it in the client's zone.
 func DataRows[T any](name string, rows iter.Seq2[T, error], opts ...ColumnOption) Data {
-	zone, err := homeZone.location()
+	zone, _, err := homeZone.parse()
 	if err != nil {
 		return failedData(name, err)
 	}

@@ -15,6 +15,7 @@ import (
 type send struct {
 	next     http.RoundTripper
 	limits   Timeouts
+	dated    func(date string, sent, received time.Time)
 	watchdog watchdog
 }
 
@@ -44,7 +45,11 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 		out.Body = up
 	}
 
+	sent := time.Now()
 	resp, err := s.next.RoundTrip(out)
+	if err == nil && resp != nil && s.dated != nil && resp.Header.Get("Age") == "" { // else a cache's answer, of another time
+		s.dated(resp.Header.Get("Date"), sent, time.Now())
+	}
 	if resp == nil && err == nil {
 		err = errNoAnswer
 	}

@@ -57,6 +57,7 @@ type Config struct {
 	Tokens  Tokens
 	Policy  Policy
 	Limits  Timeouts
+	Dated   func(date string, sent, received time.Time) // told the Date of each answer
 	Log     *slog.Logger
 }
 
@@ -89,7 +90,7 @@ func New(c Config) *Chain {
 	if c.Client.Timeout > 0 {
 		c.Limits.Answer = min(c.Limits.Answer, c.Client.Timeout)
 	}
-	inner := &answer{next: &send{next: base, limits: c.Limits}}
+	inner := &answer{next: &send{next: base, limits: c.Limits, dated: c.Dated}}
 	paced := *c.Client
 	paced.Timeout = 0
 	paced.CheckRedirect = checkRedirect

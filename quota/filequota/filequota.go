@@ -58,7 +58,10 @@ type Store struct {
 	lock         *flock.Flock
 }
 
-var _ actito.QuotaStore = (*Store)(nil)
+var (
+	_ actito.QuotaStore   = (*Store)(nil)
+	_ actito.QuotaAuditor = (*Store)(nil)
+)
 
 // Option changes how [Open] opens a ledger.
 type Option func(*options)
@@ -164,11 +167,9 @@ func (o *options) judge(path, kind string) error {
 // refused. See [ChangeLimits].
 func (s *Store) Reserve(ctx context.Context, r actito.Reservation) error {
 	return s.update(ctx, "reserve", func(books *actito.Ledger) error {
-		for _, b := range r.Buckets {
-			u := books.Usage(r.At, b.Name)
-			if n := u.Used + u.Held; n > 0 && u.Limit != b.Limit && !s.changeLimits {
-				return fmt.Errorf("filequota: ledger %s: %d imports of table %s are booked under a limit of %d, and this client "+
-					"has one of %d: clients that share a ledger need the same limits; see ChangeLimits", s.path, n, b.Name, u.Limit, b.Limit)
+		if !s.changeLimits {
+			if err := books.SameLimits(r); err != nil {
+				return fmt.Errorf("filequota: ledger %s: %w; see ChangeLimits", s.path, err)
 			}
 		}
 		return books.Reserve(r)
@@ -187,7 +188,7 @@ func (s *Store) Settle(ctx context.Context, id string, o actito.Outcome) error {
 
 // Close implements [actito.QuotaStore]: it closes a table. A Store needs no closing.
 func (s *Store) Close(ctx context.Context, bucket string, until time.Time) error {
-	return s.update(ctx, "close", func(books *actito.Ledger) error { books.Close(bucket, until); return nil })
+	return s.update(ctx, "close", func(books *actito.Ledger) error { books.Close(s.now(), bucket, until); return nil })
 }
 
 // Usage implements [actito.QuotaStore].
@@ -195,6 +196,22 @@ func (s *Store) Usage(ctx context.Context, bucket string) (actito.Usage, error) 
 	var u actito.Usage
 	err := s.update(ctx, "usage", func(books *actito.Ledger) error { u = books.Usage(s.now(), bucket); return nil })
 	return u, err
+}
+
+// Count implements [actito.QuotaAuditor].
+func (s *Store) Count(ctx context.Context, r actito.Reservation, executionID string) (added bool, err error) {
+	err = s.update(ctx, "count", func(books *actito.Ledger) (err error) {
+		added, err = books.Count(s.now(), r, executionID)
+		return err
+	})
+	return added, err
+}
+
+// Entries implements [actito.QuotaAuditor].
+func (s *Store) Entries(ctx context.Context, bucket string) ([]actito.QuotaEntry, error) {
+	var list []actito.QuotaEntry
+	err := s.update(ctx, "entries", func(books *actito.Ledger) error { list = books.Entries(s.now(), bucket); return nil })
+	return list, err
 }
 
 // update makes one change to the ledger. If the change is refused, or changes nothing, nothing is written.

@@ -1,0 +1,229 @@
+package actito
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/actito-go/actito/internal/multipart"
+)
+
+const (
+	// leaseTime is how long a reservation may wait for the first byte; settleTime, how long to wait for the ledger.
+	leaseTime  = 15 * time.Minute
+	settleTime = 10 * time.Second
+	// startTries is how often a start is sent that is answered 429, and startWithin, for how long.
+	startTries  = 5
+	startWithin = time.Minute
+)
+
+// start books the import, sends it, and settles what became of it. A reservation that ran out before the first byte,
+// such as one made just before midnight, is made once more.
+func (im *importRun) start(ctx context.Context, form *multipart.Form, tables []tableRef, rows int, content [sha256.Size]byte) (*Execution, error) {
+	exec, err := im.startOnce(ctx, form, tables, rows, content)
+	if errors.Is(err, ErrReservationLost) {
+		return im.startOnce(ctx, form, tables, rows, content)
+	}
+	return exec, err
+}
+
+func (im *importRun) startOnce(ctx context.Context, form *multipart.Form, tables []tableRef, rows int, content [sha256.Size]byte) (*Execution, error) {
+	if err := im.c.clock.refuse(); err != nil {
+		return nil, err
+	}
+	booking, err := im.reserve(ctx, tables, content)
+	if err != nil {
+		return im.refused(err, booking, tables)
+	}
+	exec, err := im.send(ctx, form, rows, booking.begin)
+	outcome := Used("")
+	switch {
+	case err == nil:
+		outcome.ExecutionID = exec.ID
+	case errors.Is(err, ErrOutcomeUnknown):
+		outcome = Held()
+	default:
+		outcome = Free()
+	}
+	booking.settle(ctx, outcome)
+	if api, ok := errors.AsType[*APIError](err); ok && api.Op == im.op && api.Status == http.StatusTooManyRequests &&
+		(api.Attempts >= startTries || time.Since(booking.At)+api.RetryAfter >= startWithin) { // else the caller ended it too soon to tell
+		return nil, im.tooMany(ctx, err, booking, tables)
+	}
+	return exec, err
+}
+
+// booking is the reservation of an import.
+type booking struct {
+	Reservation
+	*core
+	counted bool // or the store fails, and Quota.FailOpen starts the import all the same
+}
+
+// reserve books an import into the tables.
+func (im *importRun) reserve(ctx context.Context, tables []tableRef, content [sha256.Size]byte) (*booking, error) {
+	q := im.c.quota
+	if q.inMemory() {
+		q.forgets.Do(func() {
+			im.c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the day's imports are counted in memory: a restart forgets them, and no other process sees them; see Quota.Store")
+		})
+	}
+	licence, err := im.c.licence(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &booking{Reservation: q.reservation(time.Now()), core: im.c.core, counted: true}
+	b.ID, b.Lease, b.Content = licence+rand.Text(), b.At.Add(leaseTime), content
+	if im.once != "" {
+		b.Once = licence + im.once
+	}
+	b.Buckets = q.buckets(licence, tables)
+	if !im.urgent {
+		for i := range tables {
+			b.Buckets[i].Keep = q.keep
+		}
+	}
+	err = q.store.Reserve(ctx, b.Reservation)
+	if unverified, ok := errors.AsType[*UnverifiedError](err); ok {
+		if err = im.c.verify(ctx, unverified); err == nil {
+			b.At = time.Now()
+			err = q.store.Reserve(ctx, b.Reservation)
+		}
+	}
+	if b.Once == "" && q.opens(ctx, err) {
+		b.uncounted(ctx, err)
+		err = nil
+	}
+	return b, err
+}
+
+// buckets names the budgets of tables, and of several, the one of them together: its limit is no tighter than theirs,
+// but it can be closed by itself.
+func (q *quota) buckets(licence string, tables []tableRef) []Bucket {
+	var list []Bucket
+	var ids []string
+	for _, t := range tables {
+		ids = append(ids, t.ID)
+		list = append(list, Bucket{Name: licence + t.ID, Limit: q.limitOf(t)})
+	}
+	if len(tables) > 1 {
+		slices.Sort(ids)
+		least := slices.MinFunc(list, func(a, b Bucket) int { return a.Limit - b.Limit })
+		list = append(list, Bucket{Name: licence + strings.Join(ids, "+"), Limit: least.Limit})
+	}
+	return list
+}
+
+// opens reports whether an error of the store is one that Quota.FailOpen overrides.
+func (q *quota) opens(ctx context.Context, err error) bool {
+	return err != nil && q.failOpen && ctx.Err() == nil &&
+		!errors.Is(err, ErrQuotaExceeded) && !errors.Is(err, ErrAlreadyStarted) && !errors.Is(err, ErrReservationLost)
+}
+
+func (b *booking) uncounted(ctx context.Context, err error) {
+	b.counted = false
+	b.log.LogAttrs(ctx, slog.LevelWarn, "actito: an import is started uncounted", slog.Any("error", err))
+}
+
+// verify books what the service lists, so that a store which may have lost bookings can be relied on again.
+func (c *Client) verify(ctx context.Context, unverified *UnverifiedError) error {
+	c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the ledger is compared with the executions on the service", slog.String("reason", unverified.Reason))
+	if _, err := c.Quota.Sync(ctx); err != nil {
+		return fmt.Errorf("%w; comparing it with the executions on the service failed: %w; see Quota.FailOpen", unverified, err)
+	}
+	return unverified.Confirm(ctx)
+}
+
+// begin is called before the first byte of each attempt.
+func (b *booking) begin(ctx context.Context) error {
+	if !b.counted {
+		return nil
+	}
+	if !b.ResetAt.IsZero() && !time.Now().Before(b.ResetAt) {
+		return ErrReservationLost // a repeat after midnight is another day's import
+	}
+	err := b.quota.store.Begin(ctx, b.ID)
+	if b.Once == "" && b.quota.opens(ctx, err) {
+		b.uncounted(ctx, err)
+		return nil
+	}
+	return err
+}
+
+// settle records the outcome, even if the caller is gone, and insists for a while if the store fails.
+func (b *booking) settle(ctx context.Context, o Outcome) {
+	if !b.counted {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	for wait := 100 * time.Millisecond; ; wait *= 2 {
+		err := b.quota.store.Settle(ctx, b.ID, o)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, ErrReservationLost) {
+			select {
+			case <-time.After(wait):
+				continue
+			case <-ctx.Done():
+			}
+		}
+		b.log.LogAttrs(ctx, slog.LevelError, "actito: the import's outcome was not recorded; settle it with Quota.Settle", slog.String("id", b.ID),
+			slog.String("outcome", o.State.String()), slog.String("execution", o.ExecutionID), slog.Any("error", err))
+		return
+	}
+}
+
+// refused is the answer to a reservation that was not made.
+func (im *importRun) refused(err error, b *booking, tables []tableRef) (*Execution, error) {
+	if started, ok := errors.AsType[*AlreadyStartedError](err); ok && started.SameContent && started.ExecutionID != "" {
+		return &Execution{ID: started.ExecutionID, ETLID: im.etlID, AlreadyStarted: true}, nil
+	}
+	if used, ok := errors.AsType[*QuotaError](err); ok {
+		named := *used
+		named.Table = joinNames(tables, " and ") // of the budget of all together
+		for i, t := range tables {
+			if b.Buckets[i].Name == used.Table {
+				named.Table = t.Name
+			}
+		}
+		return nil, &named
+	}
+	return nil, err
+}
+
+func joinNames(tables []tableRef, by string) string {
+	var names []string
+	for _, t := range tables {
+		names = append(names, t.Name)
+	}
+	return strings.Join(names, by)
+}
+
+// tooMany finds out which limit a start ran into that was answered 429 to the end: one cheap read, made once, is
+// refused too if it is the one for concurrent requests. Otherwise Actito counts more imports than the ledger does, and
+// the import's table is closed until its budget resets. Of several tables nobody can tell which one is full: they are
+// closed to imports of them together.
+func (im *importRun) tooMany(ctx context.Context, err error, b *booking, tables []tableRef) error {
+	probe := request{op: "probe", method: http.MethodGet, path: pathEntities, single: true, class: Polling}
+	if _, refused := im.c.send(ctx, &probe, nil); refused != nil {
+		return err
+	}
+	resetAt := b.ResetAt
+	if b.Rolling > 0 {
+		resetAt = b.At.Add(b.Rolling)
+	}
+	closing := b.Buckets[len(b.Buckets)-1]
+	if failed := b.quota.store.Close(context.WithoutCancel(ctx), closing.Name, resetAt); failed != nil {
+		return errors.Join(err, failed)
+	}
+	return &QuotaError{Table: joinNames(tables, " or "), Limit: closing.Limit, ResetAt: resetAt, Err: err}
+}
