@@ -19,9 +19,11 @@ const (
 	// leaseTime is how long a reservation may wait for the first byte; settleTime, how long to wait for the ledger.
 	leaseTime  = 15 * time.Minute
 	settleTime = 10 * time.Second
-	// startTries is how often a start is sent that is answered 429, and startWithin, for how long.
+	// startTries is how often a start is sent that is answered 429, and startWithin, for how long. With startWait, the
+	// last one comes after 36 to 40 s: requests of others that were too many at once have ended by then.
 	startTries  = 5
 	startWithin = time.Minute
+	startWait   = 4 * time.Second
 )
 
 // start books the import, sends it, and settles what became of it. A reservation that ran out before the first byte,

@@ -313,7 +313,7 @@ func (c *config) build() (*core, error) {
 		Policy: transport.Policy{
 			Tries: c.retry.Tries, MinWait: c.retry.MinWait, MaxWait: c.retry.MaxWait,
 			MaxRetryAfter: c.retry.MaxRetryAfter, Budget: c.retry.Budget,
-			StartTries: startTries, StartWithin: startWithin,
+			StartTries: startTries, StartWithin: startWithin, StartWait: startWait,
 		},
 		Dated:  k.clock.compare,
 		Limits: transport.Timeouts{Answer: c.timeouts.Answer, Import: c.timeouts.Import, Progress: c.timeouts.Progress},

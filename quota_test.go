@@ -21,6 +21,11 @@ func TestQuotaRefusesWhatCannotBeMeant(t *testing.T) {
 		"a limit without a table":       {Quota{Limits: map[string]int{"": 3}}, "without a table"},
 		"an unknown zone":               {Quota{Window: CalendarDay("Europe/Bruxelles")}, "Europe/Bruxelles"},
 		"a zone that is another's here": {Quota{Window: CalendarDay("Local")}, "differs between machines"},
+		"both, in an unknown zone":      {Quota{Window: DayAndRolling24h("Mars")}, "Mars"},
+		"a licence with a slash":        {Quota{Licence: "a/b"}, "Quota.Licence has a slash"},
+		"fewer than none kept free":     {Quota{KeepFree: -1}, "Quota.KeepFree is -1"},
+		"all kept free":                 {Quota{KeepFree: 12}, "Quota.KeepFree is 12 of a limit of 12"},
+		"all of a table kept free":      {Quota{KeepFree: 3, Limits: map[string]int{"Orders": 3}}, "Quota.KeepFree is 3 of a limit of 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,7 +51,7 @@ func TestTheLimitOfATable(t *testing.T) {
 			t.Parallel()
 			q, err := newQuota(tt.give)
 			require.NoError(t, err)
-			assert.Equal(t, Bucket{Name: "42", Limit: tt.want}, q.bucket("42", "Customers"))
+			assert.Equal(t, []Bucket{{Name: "L/42", Limit: tt.want}}, q.buckets("L/", []tableRef{{"42", "Customers"}}))
 		})
 	}
 }
@@ -57,7 +62,7 @@ func TestLimitsAreCopied(t *testing.T) {
 	q, err := newQuota(Quota{Limits: limits})
 	require.NoError(t, err)
 	limits["42"] = 1000
-	assert.Equal(t, 4, q.bucket("42", "Customers").Limit)
+	assert.Equal(t, 4, q.limitOf(tableRef{"42", "Customers"}))
 }
 
 func at(t testing.TB, s string) time.Time {
@@ -75,8 +80,9 @@ func TestTheWindowOfAReservation(t *testing.T) {
 		from, resetAt string
 	}{
 		"an ordinary day in Brussels":                     {"", "2026-11-23T12:00:00Z", "2026-11-23T00:00:00+01:00", "2026-11-24T00:00:00+01:00"},
-		"a day begins before it does in UTC":              {"", "2026-11-22T23:00:00Z", "2026-11-23T00:00:00+01:00", "2026-11-24T00:00:00+01:00"},
+		"a day begins before it does in UTC":              {"", "2026-11-22T23:02:00Z", "2026-11-23T00:00:00+01:00", "2026-11-24T00:00:00+01:00"},
 		"the last moment belongs to the day":              {"", "2026-11-22T22:59:59.999999999Z", "2026-11-22T00:00:00+01:00", "2026-11-23T00:00:00+01:00"},
+		"the two minutes after it belong to it too":       {"", "2026-11-22T23:01:59.999999999Z", "2026-11-22T00:00:00+01:00", "2026-11-23T00:00:00+01:00"},
 		"a day of 23 hours":                               {"", "2026-03-29T12:00:00Z", "2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00"},
 		"a day of 25 hours":                               {"", "2026-10-25T12:00:00Z", "2026-10-25T00:00:00+02:00", "2026-10-26T00:00:00+01:00"},
 		"the hour that comes twice":                       {"", "2026-10-25T01:30:00Z", "2026-10-25T00:00:00+02:00", "2026-10-26T00:00:00+01:00"},
@@ -93,8 +99,8 @@ func TestTheWindowOfAReservation(t *testing.T) {
 			require.NoError(t, err)
 			r := q.reservation(at(t, tt.now))
 			assert.Equal(t, tt.now, r.At.Format(time.RFC3339Nano))
-			assert.Equal(t, tt.from, r.From.Format(time.RFC3339))
-			assert.Equal(t, tt.resetAt, r.ResetAt.Format(time.RFC3339))
+			assert.Equal(t, tt.from, r.From.Add(2*time.Minute).Format(time.RFC3339), "the day begins two minutes early")
+			assert.Equal(t, tt.resetAt, r.ResetAt.Add(-2*time.Minute).Format(time.RFC3339), "the day ends two minutes late")
 			assert.Zero(t, r.Rolling)
 		})
 	}
@@ -104,6 +110,15 @@ func TestTheWindowOfAReservation(t *testing.T) {
 		require.NoError(t, err)
 		now := at(t, "2026-03-29T12:00:00Z")
 		assert.Equal(t, Reservation{At: now, Rolling: 24 * time.Hour}, q.reservation(now))
+	})
+	t.Run("both count", func(t *testing.T) {
+		t.Parallel()
+		q, err := newQuota(Quota{Window: DayAndRolling24h("UTC")})
+		require.NoError(t, err)
+		now := at(t, "2026-11-23T12:00:00Z")
+		r := q.reservation(now)
+		assert.Equal(t, 24*time.Hour, r.Rolling)
+		assert.Equal(t, "2026-11-24T00:02:00Z", r.ResetAt.Format(time.RFC3339))
 	})
 }
 
@@ -147,6 +162,7 @@ func TestUsageReadsWellInALog(t *testing.T) {
 	u.Left, u.ClosedUntil = 0, time.Date(2026, 11, 23, 18, 0, 0, 0, brussels)
 	assert.Equal(t, "table 42: 5 of 12 imports used, 1 held, 0 left, resets at 2026-11-24T00:00:00+01:00, "+
 		"closed until 2026-11-23T18:00:00+01:00", u.String())
+	assert.Equal(t, "table 42: 3 of 12 imports used, 0 held, 9 left (2 of them for urgent ones)", Usage{Table: "42", Limit: 12, Used: 3, Left: 9, Kept: 2}.String())
 	assert.Equal(t, "table 42: 0 of 12 imports used, 0 held, 12 left", Usage{Table: "42", Limit: 12, Left: 12}.String())
 }
 
@@ -160,35 +176,35 @@ func TestUsageIsCompleteBeforeAnythingIsBooked(t *testing.T) {
 	}{
 		"of a table that was never imported": {
 			"", func(*quota, *time.Time) {},
-			Usage{Table: "42", Limit: 12, Left: 12, ResetAt: at(t, "2026-11-24T00:00:00+01:00")},
+			Usage{Table: "Customers", Limit: 12, Left: 12, ResetAt: at(t, "2026-11-24T00:02:00+01:00")},
 		},
 		"of a table that was imported yesterday": {
 			"", func(q *quota, clock *time.Time) {
 				*clock = now.Add(-24 * time.Hour)
 				r := q.reservation(*clock)
-				r.ID, r.Lease, r.Buckets = "r", clock.Add(time.Hour), []Bucket{{"42", 12}}
+				r.ID, r.Lease, r.Buckets = "r", clock.Add(time.Hour), []Bucket{{Name: "42", Limit: 12}}
 				require.NoError(t, q.store.Reserve(t.Context(), r))
 				require.NoError(t, q.store.Settle(t.Context(), r.ID, Used("exec")))
 			},
-			Usage{Table: "42", Limit: 12, Left: 12, ResetAt: at(t, "2026-11-24T00:00:00+01:00")},
+			Usage{Table: "Customers", Limit: 12, Left: 12, ResetAt: at(t, "2026-11-24T00:02:00+01:00")},
 		},
 		"of a table that was imported under another limit": {
 			"", func(q *quota, _ *time.Time) {
 				r := q.reservation(now)
-				r.ID, r.Lease, r.Buckets = "r", now.Add(time.Hour), []Bucket{{"42", 2}}
+				r.ID, r.Lease, r.Buckets = "r", now.Add(time.Hour), []Bucket{{Name: "42", Limit: 2}}
 				require.NoError(t, q.store.Reserve(t.Context(), r))
 			},
-			Usage{Table: "42", Limit: 12, Held: 1, Left: 11, ResetAt: at(t, "2026-11-24T00:00:00+01:00")},
+			Usage{Table: "Customers", Limit: 12, Held: 1, Left: 11, ResetAt: at(t, "2026-11-24T00:02:00+01:00")},
 		},
 		"of a table that is closed": {
 			"", func(q *quota, _ *time.Time) {
 				require.NoError(t, q.store.Close(t.Context(), "42", now.Add(time.Hour)))
 			},
-			Usage{Table: "42", Limit: 12, Left: 0, ResetAt: at(t, "2026-11-24T00:00:00+01:00"), ClosedUntil: now.Add(time.Hour)},
+			Usage{Table: "Customers", Limit: 12, Left: 0, ResetAt: at(t, "2026-11-24T00:02:00+01:00"), ClosedUntil: now.Add(time.Hour)},
 		},
 		"of 24 hours without imports": {
 			Rolling24h, func(*quota, *time.Time) {},
-			Usage{Table: "42", Limit: 12, Left: 12},
+			Usage{Table: "Customers", Limit: 12, Left: 12},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -199,7 +215,7 @@ func TestUsageIsCompleteBeforeAnythingIsBooked(t *testing.T) {
 			require.NoError(t, err)
 			tt.prepare(q, &clock)
 			clock = now
-			got, err := q.usage(t.Context(), q.bucket("42", "Customers"), now)
+			got, err := q.usage(t.Context(), "42", tableRef{"42", "Customers"}, now)
 			require.NoError(t, err)
 			assert.True(t, tt.want.ResetAt.Equal(got.ResetAt), "%s", got)
 			got.ResetAt = tt.want.ResetAt

@@ -167,14 +167,16 @@ func (l *Ledger) Settle(now time.Time, id string, o Outcome) error {
 
 // execution finds the unit of an execution in the books of the licence of an ID.
 func (l *Ledger) execution(id, executionID string) *unit {
-	licence, _, _ := strings.Cut(id, "/")
 	for _, u := range l.units {
-		if own, _, _ := strings.Cut(u.ID, "/"); own == licence && u.ExecutionID == executionID && executionID != "" {
+		if u.ExecutionID == executionID && executionID != "" && licencePart(u.ID) == licencePart(id) {
 			return u
 		}
 	}
 	return nil
 }
+
+// licencePart is what an ID begins with, slash included.
+func licencePart(id string) string { return id[:strings.Index(id, "/")+1] }
 
 // Count books an import that was found on the service. See [QuotaAuditor].
 func (l *Ledger) Count(now time.Time, r Reservation, executionID string) (added bool, err error) {

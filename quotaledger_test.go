@@ -29,7 +29,14 @@ func TestALedgerIsTheSameAfterItWasSaved(t *testing.T) {
 		require.NoError(t, l.Reserve(r))
 	}
 	require.NoError(t, l.Begin(now, "reserved 1"))
-	l.Close("2", now.Add(time.Hour))
+	l.Close(now, "2", now.Add(3*time.Hour))
+	now = now.Add(time.Hour)
+	probe := actito.Reservation{ID: "probe", Buckets: []actito.Bucket{{Name: "2", Limit: 24}}, At: now, Lease: now.Add(48 * time.Hour), Rolling: 24 * time.Hour}
+	require.NoError(t, l.Reserve(probe))
+	probe.ID, probe.Buckets[0].Name = "found", "3"
+	added, err := l.Count(now, probe, "y")
+	require.NoError(t, err)
+	require.True(t, added)
 
 	data, err := json.Marshal(l)
 	require.NoError(t, err)
@@ -43,6 +50,11 @@ func TestALedgerIsTheSameAfterItWasSaved(t *testing.T) {
 			assert.Equal(t, l.Usage(now, table).String(), saved.Usage(now, table).String())
 		}
 	}
+	for _, books := range []*actito.Ledger{&l, &saved} {
+		require.NoError(t, books.Settle(now, "probe", actito.Used("y")))
+		assert.Zero(t, books.Usage(now, "2").ClosedUntil, "a probe opens what it found open")
+		assert.Zero(t, books.Usage(now, "3").Used, "what was found was the probe")
+	}
 }
 
 func TestALedgerWithNothingBookedCanBeSaved(t *testing.T) {
@@ -51,7 +63,7 @@ func TestALedgerWithNothingBookedCanBeSaved(t *testing.T) {
 	require.NoError(t, err)
 	var saved actito.Ledger
 	require.NoError(t, json.Unmarshal(data, &saved))
-	saved.Close("1", time.Now())
+	saved.Close(time.Now(), "2", time.Now().Add(time.Hour))
 	require.NoError(t, saved.Reserve(actito.Reservation{ID: "a", Buckets: []actito.Bucket{{Name: "1", Limit: 1}}, At: time.Now()}))
 }
 

@@ -33,7 +33,7 @@ func (l *ledger) ask(id string, tables ...string) Reservation {
 	r := l.q.reservation(l.clock)
 	r.ID, r.Lease = id, l.clock.Add(10*time.Minute)
 	for _, table := range tables {
-		r.Buckets = append(r.Buckets, Bucket{table, 2})
+		r.Buckets = append(r.Buckets, Bucket{Name: table, Limit: 2})
 	}
 	return r
 }
@@ -129,7 +129,7 @@ func TestAReservationOfYesterdayCannotBeginToday(t *testing.T) {
 	require.NoError(t, l.reserve("a", "1"))
 	require.NoError(t, l.reserve("b", "1"))
 	require.NoError(t, l.begin("b"))
-	l.clock = at(t, "2026-11-24T00:00:00+01:00")
+	l.clock = at(t, "2026-11-24T00:02:00+01:00")
 	require.NoError(t, l.reserve("c", "1"))
 	require.NoError(t, l.reserve("d", "1"))
 	require.ErrorIs(t, l.begin("a"), ErrReservationLost, "today is booked by others")
@@ -161,7 +161,7 @@ func TestAFullRollingWindowTellsWhenOneMoreIsLeft(t *testing.T) {
 	began := l.clock
 	for i := range 4 {
 		r := l.ask(fmt.Sprint(i))
-		r.Buckets = []Bucket{{"1", 4}}
+		r.Buckets = []Bucket{{Name: "1", Limit: 4}}
 		require.NoError(t, l.Reserve(t.Context(), r))
 		require.NoError(t, l.settle(r.ID, Used("")))
 		l.clock = l.clock.Add(time.Hour)

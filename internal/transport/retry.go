@@ -19,6 +19,7 @@ type Policy struct {
 	Tries         int           // the first one included
 	StartTries    int           // the same for starts of imports
 	StartWithin   time.Duration // and no repeated start later than that after the first
+	StartWait     time.Duration // before repeat n of a start answered 429: n times this, less up to a tenth
 	MinWait       time.Duration // waits are drawn from 0 to MinWait·2ⁿ
 	MaxWait       time.Duration // and never from more than this
 	MaxRetryAfter time.Duration // a server that asks for more ends the call
@@ -125,7 +126,12 @@ func (t *tries) again(ctx context.Context, f *Fault) bool {
 	if n < 63 && t.policy.MinWait <= ceiling>>(n-1) {
 		ceiling = t.policy.MinWait << (n - 1)
 	}
-	t.wait = max(f.RetryAfter, rand.N(ceiling)) //nolint:gosec // jitter
+	t.wait = rand.N(ceiling) //nolint:gosec // jitter
+	if t.call.Start && f.Status == http.StatusTooManyRequests {
+		longest := time.Duration(n) * t.policy.StartWait
+		t.wait = longest - rand.N(longest/10+1) //nolint:gosec // jitter
+	}
+	t.wait = max(t.wait, f.RetryAfter)
 	if f.Call != t.call {
 		t.wait = max(t.wait, TokenPause) // a sooner attempt would meet the same failure
 	}

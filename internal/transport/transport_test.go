@@ -89,7 +89,7 @@ func faultFrom(t testing.TB, err error) *Fault {
 }
 
 func testPolicy() Policy {
-	return Policy{Tries: 4, StartTries: 5, StartWithin: time.Minute, MinWait: 500 * time.Millisecond, MaxWait: 20 * time.Second,
+	return Policy{Tries: 4, StartTries: 5, StartWithin: time.Minute, StartWait: 4 * time.Second, MinWait: 500 * time.Millisecond, MaxWait: 20 * time.Second,
 		MaxRetryAfter: time.Minute, Budget: 0.1}
 }
 
