@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -362,6 +363,94 @@ func TestAStartThatStaysRefusedWith429(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestThirtySecondsOfTooManyRequestsAtOnceCloseNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		_, err := b.client.Quota.Usage(t.Context(), "Customers") // looks the table up before
+		require.NoError(t, err)
+		others := newBulk(t, b.Server, actito.WithRateLimit(actito.RateLimit{Concurrent: 6}))
+		_, err = others.client.Entities.List(t.Context()) // has its token before
+		require.NoError(t, err)
+		b.Fail(actitotest.OpProfileGet, actitotest.Times(5, actitotest.Delay(30*time.Second)))
+		var busy sync.WaitGroup
+		for range 5 {
+			busy.Go(func() { _, _ = others.customers.Get(t.Context(), actito.ByID("1")) })
+		}
+		synctest.Wait()
+		e, err := b.oneCustomer(t.Context())
+		b.loads(t, e, err)
+		busy.Wait()
+		require.Greater(t, len(b.starts()), 3)
+		require.Empty(t, b.Requests(actitotest.OpEntityList)[1:], "nobody had to find out which limit it was")
+		usage, err := b.client.Quota.Usage(t.Context(), "Customers")
+		require.NoError(t, err)
+		require.Equal(t, []int{1, 11}, []int{usage.Used, usage.Left})
+		require.Zero(t, usage.ClosedUntil)
+	})
+}
+
+func TestAClosedTableIsTriedOnceAnHour(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		server := inMemory(t)
+		ours, theirs := newBulk(t, server), newBulk(t, server)
+		for range 12 {
+			_, err := theirs.oneCustomer(t.Context())
+			require.NoError(t, err)
+		}
+		began := time.Now()
+		tryFor := func(d time.Duration) {
+			for ; time.Since(began) < d; time.Sleep(time.Minute) {
+				_, err := ours.oneCustomer(t.Context())
+				require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+			}
+		}
+		probes := func() int { return len(ours.Requests(actitotest.OpEntityList)) }
+		tryFor(40 * time.Minute)
+		require.Equal(t, 1, probes(), "in forty minutes")
+		require.Len(t, ours.starts(), 12+5)
+		tryFor(150 * time.Minute)
+		require.Equal(t, 3, probes(), "in two and a half hours")
+		require.Len(t, ours.starts(), 12+3*5)
+	})
+}
+
+func TestAProbeThatSucceedsOpensTheTable(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		b.Fail(actitotest.OpRunOnce, actitotest.Times(5, actitotest.Status(429)))
+		_, err := b.oneCustomer(t.Context())
+		require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+		time.Sleep(time.Hour)
+		for range 12 {
+			e, err := b.oneCustomer(t.Context())
+			b.loads(t, e, err)
+		}
+		_, err = b.oneCustomer(t.Context())
+		require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+		require.Len(t, b.starts(), 5+12)
+	})
+}
+
+func TestTablesThatAreRefusedTogetherAreClosedTogether(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		b.Fail(actitotest.OpRunOnce, actitotest.Times(5, actitotest.Status(429)))
+		_, err := b.both(t.Context())
+		require.ErrorIs(t, err, actito.ErrTooManyRequests)
+		require.ErrorContains(t, err, "table Customers or Orders")
+		_, err = b.both(t.Context())
+		require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+		require.NotErrorIs(t, err, actito.ErrTooManyRequests)
+		require.ErrorContains(t, err, "table Customers and Orders: closed until")
+		require.Len(t, b.starts(), 5)
+		e, err := b.oneCustomer(t.Context())
+		b.loads(t, e, err) // alone it is open
+		require.NoError(t, b.client.Quota.Reopen(t.Context(), "Orders", "Customers"))
+		e, err = b.both(t.Context())
+		b.loads(t, e, err)
+	})
 }
 
 func TestAnotherProgramsImportsAreNoticed(t *testing.T) {

@@ -1,8 +1,10 @@
 package actito
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -14,10 +16,11 @@ type Plan struct {
 	Every time.Duration // the length of a slot
 }
 
-// Plan spreads the imports of a table that are left over what is left of today's opening hours, evenly, and leaves free
-// those that [Quota].KeepFree keeps. Imports start at multiples of every after opening, not later than closing; both
-// are times of the day, such as 9*time.Hour, in the zone of the window, or of a rolling one in that of [WithTimeZone]. A job that
-// runs at each of these times and asks anew imports when the plan says [Plan.Due]: imports of others then move its own.
+// Plan spreads the imports of a table that are left evenly over what is left of today's opening hours, counted from the
+// last import in them, and leaves free those that [Quota].KeepFree keeps. Imports start at multiples of every after
+// opening, not later than closing; both are times of the day, such as 9*time.Hour, in the zone of the window, or of a
+// rolling one in that of [WithTimeZone]. A job that runs at each of these times asks for the plan anew, and imports when
+// it is [Plan.Due]: so the imports of others, and runs that were missed, move those that are left.
 func (s *QuotaService) Plan(ctx context.Context, table string, opening, closing, every time.Duration) (Plan, error) {
 	if opening < 0 || closing <= opening || closing > 24*time.Hour || every <= 0 {
 		return Plan{}, &ValidationError{Column: "opening hours", Rule: "opening-hours",
@@ -27,36 +30,44 @@ func (s *QuotaService) Plan(ctx context.Context, table string, opening, closing,
 	if err != nil {
 		return Plan{}, err
 	}
-	zone := s.c.quota.zone
-	if zone == nil {
-		zone = s.c.zone
+	entries, err := s.Entries(ctx, table)
+	if err != nil {
+		return Plan{}, err
 	}
-	return Plan{Table: u.Table, Every: every, At: spread(slots(time.Now().In(zone), opening, closing, every), u.Left-u.Kept)}, nil
-}
-
-// slots lists the starts of today's slots that are not over.
-func slots(now time.Time, opening, closing, every time.Duration) []time.Time {
+	now := time.Now().In(cmp.Or(s.c.quota.zone, s.c.zone))
 	y, m, d := now.Date()
 	clock := func(t time.Duration) time.Time {
 		return time.Date(y, m, d, 0, 0, int(t/time.Second), int(t%time.Second), now.Location())
 	}
-	var list []time.Time
-	for at, end := clock(opening), clock(closing); !at.After(end); at = at.Add(every) {
-		if now.Before(at.Add(every)) {
-			list = append(list, at)
-		}
+	from := clock(opening)
+	slotOf := func(t time.Time) int { return int(math.Floor(float64(t.Sub(from)) / float64(every))) }
+	last := -1
+	if len(entries) > 0 {
+		last = max(last, slotOf(entries[len(entries)-1].At))
 	}
-	return list
+	plan := Plan{Table: u.Table, Every: every}
+	for _, slot := range spread(last, max(0, slotOf(now)), 1+slotOf(clock(closing)), u.Left-u.Kept) {
+		plan.At = append(plan.At, from.Add(time.Duration(slot)*every))
+	}
+	return plan, nil
 }
 
-// spread picks n of the slots, each in the middle of its share, so that who asks again at the next slot gets the same.
-func spread(slots []time.Time, n int) []time.Time {
-	if n >= len(slots) {
-		return slots
+// spread picks at most n of the slots from first on, at even distances from the last one in which something was
+// imported, -1 for none. The distances depend on nothing else, so that who asks again later gets the same slots.
+func spread(last, first, slots, n int) []int {
+	var picked []int
+	centre := float64(last) + 0.5
+	if last < 0 {
+		centre = -float64(slots) / float64(2*n) // half a distance before the first slot
 	}
-	var picked []time.Time
-	for i := range n {
-		picked = append(picked, slots[(2*i+1)*len(slots)/(2*n)])
+	for ; n > 0; n-- {
+		centre += (float64(slots) - centre) / (float64(n) + 0.5) // the last one has half a distance after it
+		slot := max(first, int(centre))
+		if slot >= slots {
+			break
+		}
+		picked = append(picked, slot)
+		centre, first = float64(slot)+0.5, slot+1
 	}
 	return picked
 }

@@ -11,7 +11,7 @@ import (
 
 // QuotaService tells what is left of the imports of a table, and lets an operator put the ledger right. Tables are given
 // by name or id. Its methods ask the ledger, and Actito only for a table's id, once; of a table that does not exist, the
-// error matches [ErrNotFound]. All but Usage, Plan, Settle and Reopen need a store that is a [QuotaAuditor].
+// error matches [ErrNotFound]. All but Usage, Settle and Reopen need a store that is a [QuotaAuditor].
 type QuotaService struct{ c *Client }
 
 // Usage counts the imports of a table in the current window.
@@ -119,11 +119,25 @@ func (s *QuotaService) Adjust(ctx context.Context, table string, n int) error {
 	return nil
 }
 
-// Reopen opens a table that was closed because Actito refused an import although the ledger had room.
-func (s *QuotaService) Reopen(ctx context.Context, table string) error {
-	_, bucket, err := s.find(ctx, table)
+// Reopen opens tables that were closed because Actito refused an import although the ledger had room. Several that were
+// refused together are opened together.
+func (s *QuotaService) Reopen(ctx context.Context, tables ...string) error {
+	licence, err := s.c.licence(ctx)
 	if err != nil {
 		return err
 	}
-	return s.c.quota.store.Close(ctx, bucket, time.Time{})
+	var refs []tableRef
+	for _, table := range tables {
+		t, err := s.c.table(ctx, "", table)
+		if err != nil {
+			return err
+		}
+		refs = append(refs, t)
+	}
+	for _, b := range s.c.quota.buckets(licence, refs) {
+		if err := s.c.quota.store.Close(ctx, b.Name, time.Time{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -26,6 +26,8 @@ type order struct {
 	Amount   float64 `actito:"amount"`
 }
 
+const ordersID = "a4aa57cd-64c4-49bc-a17b-34ac8dfa76f8"
+
 // newShop is a fake with a profile table and a custom table that refers to it.
 func newShop(t testing.TB, opts ...actitotest.Option) *actitotest.Server {
 	t.Helper()
@@ -44,7 +46,7 @@ func newShop(t testing.TB, opts ...actitotest.Option) *actitotest.Server {
 		Segmentations: []actitotest.Segmentation{{Name: "Activity", Categories: []string{"Active", "Passive"}}},
 	})
 	server.AddCustomTable("MyEntity", actitotest.Table{
-		Name: "Orders", PrimaryKey: "orderId",
+		ID: ordersID, Name: "Orders", PrimaryKey: "orderId",
 		Attributes: []actitotest.Attribute{
 			{Name: "orderId", Type: "STRING", Unique: true, Mandatory: true},
 			{Name: "customerID", Type: "STRING", Mandatory: true},
