@@ -137,7 +137,11 @@ func (b *booking) uncounted(ctx context.Context, err error) {
 // verify books what the service lists, so that a store which may have lost bookings can be relied on again.
 func (c *Client) verify(ctx context.Context, unverified *UnverifiedError) error {
 	c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the ledger is compared with the executions on the service", slog.String("reason", unverified.Reason))
-	if _, err := c.Quota.Sync(ctx); err != nil {
+	report, err := c.Quota.Sync(ctx)
+	if n := len(report.Unassigned); err == nil && n > 0 {
+		err = fmt.Errorf("the service does not tell which tables %d of them load", n)
+	}
+	if err != nil {
 		return fmt.Errorf("%w; comparing it with the executions on the service failed: %w; see Quota.FailOpen", unverified, err)
 	}
 	return unverified.Confirm(ctx)

@@ -188,6 +188,8 @@ func (l *Ledger) Count(now time.Time, r Reservation, executionID string) (added 
 		return false, nil
 	case l.units[r.ID] != nil:
 		return false, fmt.Errorf("actito: reservation %s exists", r.ID)
+	case len(r.Buckets) == 0:
+		return true, nil
 	}
 	u := l.book(r)
 	u.Found, u.ExecutionID = true, executionID

@@ -55,16 +55,17 @@ func TestSyncCountsWhatOthersStarted(t *testing.T) {
 		}
 		_, err := theirs.client.ETLs.Trigger(t.Context(), theirs.stored(t, theirs.customers.InputFile("c.csv", named)), theirs.customers.Rows("c.csv", all(annRow), named))
 		require.NoError(t, err)
+		server.AddExecution("MyEntity", "Customers") // by a schedule
 		_, err = ours.oneCustomer(t.Context())
 		require.NoError(t, err)
 		ours.counted(t, "Customers", 1, 0)
 
 		time.Sleep(time.Minute) // to times that are told to the second
-		for i, counted := range []int{3, 0} {
+		for i, counted := range []int{4, 0} {
 			report, err := ours.client.Quota.Sync(t.Context())
 			require.NoError(t, err)
-			require.Equal(t, actito.SyncReport{Executions: 4, Counted: counted}, report, "round %d", i)
-			ours.counted(t, "Customers", 4, 0)
+			require.Equal(t, actito.SyncReport{Executions: 5, Counted: counted}, report, "round %d", i)
+			ours.counted(t, "Customers", 5, 0)
 			ours.counted(t, "Orders", 2, 0)
 		}
 	}, actitotest.IDOnlyInLocation, actitotest.QuotaRolling, actitotest.FailedRunsFree)
@@ -94,6 +95,31 @@ func TestSyncDoesNotCountYesterdaysImports(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestSyncTellsWhatItCannotAssign(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		server := inMemory(t, actitotest.WithImportTimes(time.Minute, time.Minute)) // tables are told at the end
+		ours, theirs := newBulk(t, server), newBulk(t, server)
+		stored := theirs.stored(t, theirs.customers.InputFile("c.csv", named))
+		_, err := theirs.client.ETLs.Trigger(t.Context(), stored, theirs.customers.Rows("c.csv", all(annRow), named))
+		require.NoError(t, err)
+		theirOwn, err := theirs.oneCustomer(t.Context())
+		require.NoError(t, err)
+		_, err = ours.oneCustomer(t.Context())
+		require.NoError(t, err)
+
+		report, err := ours.client.Quota.Sync(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []int{3, 1, 1}, []int{report.Executions, report.Counted, len(report.Unassigned)}, "a definition tells, and so does the ledger")
+		require.Equal(t, theirOwn.ID, report.Unassigned[0].ID)
+		ours.counted(t, "Customers", 2, 0)
+		time.Sleep(10 * time.Minute)
+		report, err = ours.client.Quota.Sync(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, actito.SyncReport{Executions: 3, Counted: 1}, report)
+		ours.counted(t, "Customers", 3, 0)
+	})
 }
 
 func TestSyncFailsWhereExecutionsCannotBeListed(t *testing.T) {

@@ -54,7 +54,8 @@ type QuotaAuditor interface {
 	Entries(ctx context.Context, bucket string) ([]QuotaEntry, error)
 	// Count books an import that exists on the service as used, even over the limit and in closed buckets, from r.At
 	// on. If its execution is in the books of the licence already, nothing changes. When a reservation is settled as
-	// used by the same execution later, the two become one.
+	// used by the same execution later, the two become one. Without buckets nothing is booked: added then tells that
+	// the execution is not in the books.
 	Count(ctx context.Context, r Reservation, executionID string) (added bool, err error)
 }
 

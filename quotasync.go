@@ -11,7 +11,7 @@ import (
 type SyncReport struct {
 	Executions int          // on the service, in the current window
 	Counted    int          // of them that were not in the ledger
-	Unassigned []*Execution // of them whose tables nobody could tell; they are not counted
+	Unassigned []*Execution // those of them whose tables the service does not tell, maybe not yet: they are not counted
 }
 
 // Sync counts the executions of the current window that the service lists and the ledger does not know: those of
@@ -53,10 +53,6 @@ func (s *QuotaService) Sync(ctx context.Context) (SyncReport, error) {
 			if err != nil {
 				return report, err
 			}
-			if len(tables) == 0 {
-				report.Unassigned = append(report.Unassigned, e)
-				continue
-			}
 			r.ID, r.At, r.Buckets = licence+"found-"+e.ID, now, c.quota.buckets(licence, tables)
 			if !e.Start.IsZero() && e.Start.Before(now) {
 				r.At = e.Start
@@ -65,7 +61,10 @@ func (s *QuotaService) Sync(ctx context.Context) (SyncReport, error) {
 			if err != nil {
 				return report, err
 			}
-			if added {
+			switch {
+			case added && len(tables) == 0:
+				report.Unassigned = append(report.Unassigned, e)
+			case added:
 				report.Counted++
 			}
 		}

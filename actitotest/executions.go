@@ -30,6 +30,7 @@ type Way string
 const (
 	WayOneShot   Way = "ONE_SHOT"
 	WayTriggered Way = "TRIGGERED"
+	WayOther     Way = "OTHER" // not through the API; see [Server.AddExecution]
 )
 
 // execution is one run of a definition. Its times are fixed when it is accepted,

@@ -2,8 +2,10 @@ package actitotest
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -159,6 +161,30 @@ type ImportFile struct {
 	ContentType string
 	Size        int64
 	Content     []byte // at most 1 MiB
+}
+
+// AddExecution puts an execution into the list that the service gives, one that
+// nobody started through the API: a schedule, a file that arrived, or a person did,
+// at the clock's present. It loads nothing, and costs each of the tables, which are
+// names or ids, one of the day's imports. The id is that of the execution. It
+// panics if there is no such table.
+func (s *Server) AddExecution(entity string, tables ...string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := &execution{Import: Import{Entity: entity, Way: WayOther, Time: s.clock.Now()}, created: s.clock.Now()}
+	for _, name := range tables {
+		t := s.lookUp(entity, "", name)
+		if t == nil {
+			panic(fmt.Sprintf("actitotest: entity %s has no table %q", entity, name))
+		}
+		l := &load{name: t.Name + ".csv", status: statusSuccess}
+		l.Destination = destination{TableType: t.kind.wireType(), TableID: t.ID}
+		e.loads, e.tables, e.Tables = append(e.loads, l), append(e.tables, t), append(e.Tables, t.Name)
+	}
+	e.ExecutionID = strconv.Itoa(s.nextID())
+	e.begin, e.end, e.ended, e.status = e.created, e.created, true, statusSuccess
+	s.executions = append(s.executions, e)
+	return e.ExecutionID
 }
 
 // Imports lists the accepted imports so far.
