@@ -208,7 +208,7 @@ func (e *QuotaError) Error() string {
 	}
 	kept := ""
 	if booked := e.Used + e.Held; booked < e.Limit {
-		kept = fmt.Sprintf(", the other %d are kept for Urgent imports", e.Limit-booked)
+		kept = fmt.Sprintf(", %d kept for Urgent imports", e.Limit-booked)
 	}
 	return fmt.Sprintf("actito: table %s: %d of %d imports used and %d held%s: no import was started; the budget resets at %s. "+
 		"Licences can be extended by packs: set Quota.Limit or Quota.Limits to yours",

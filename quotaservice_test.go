@@ -34,7 +34,7 @@ func TestWhatIsKeptFreeIsForUrgentImports(t *testing.T) {
 	var full *actito.QuotaError
 	require.ErrorAs(t, err, &full)
 	require.Equal(t, 1, full.Kept)
-	require.ErrorContains(t, err, "2 of 3 imports used and 0 held, the other 1 are kept for Urgent imports")
+	require.ErrorContains(t, err, "2 of 3 imports used and 0 held, 1 kept for Urgent imports")
 
 	e, err := b.oneCustomer(t.Context(), actito.Urgent())
 	b.loads(t, e, err)

@@ -157,3 +157,22 @@ func TestRejectsComeInTheEncodingOfTheirFile(t *testing.T) {
 	_, rejects := unzipped(t, c.download(imports+"/etl-executions/"+execution["id"].(string)+"/error-file").text)
 	assert.Equal(t, "customerID;size;errorCode;errorColumn\n\xe9;XXL;INVALID_VALUE;size\n", rejects)
 }
+
+func TestAnExecutionOfSomebodyElseIsListedAndCosts(t *testing.T) {
+	t.Parallel()
+	c := inMemory(t, actitotest.WithLimits(actitotest.Limits{ImportsPerDay: 1}))
+	id := c.server.AddExecution("MyEntity", "Customers")
+	listed := c.call("GET", imports+"/etl-executions", "").json(t)["etlExecutions"].([]any)
+	require.Len(t, listed, 1)
+	execution := listed[0].(map[string]any)
+	assert.Equal(t, id, execution["id"])
+	assert.Equal(t, "SUCCESS", execution["status"])
+	assert.Equal(t, map[string]any{"tableType": "PROFILE_TABLE", "tableId": "16"}, execution["files"].([]any)[0].(map[string]any)["destination"])
+	assert.Equal(t, execution, c.call("GET", imports+"/etl-executions/"+id, "").json(t))
+	assert.Equal(t, actitotest.WayOther, c.server.Imports()[0].Way)
+
+	text := definition(t, customersFile("c.csv", nil, "customerID"))
+	r := c.post(imports+"/etl-executions", csvPart("c.csv", "customerID\n1\n"), parameters(text))
+	assert.Equal(t, http.StatusTooManyRequests, r.StatusCode, "the day's import is used")
+	assert.Panics(t, func() { c.server.AddExecution("MyEntity", "Nobody") })
+}

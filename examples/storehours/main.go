@@ -45,9 +45,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 
 	fake := shop.NewServer()
 	defer fake.Close()
-	// With an account: actito.New(key, entity, actito.WithEnvironment(actito.Env3), actito.WithQuota(quota)), with a
-	// store in the quota that the licence's other programs share.
-	client, err := actito.New(fake.APIKey, shop.Entity, actito.WithBaseURL(fake.URL))
+	// With an account: actito.WithEnvironment(actito.Env3), and a Store in the quota that the licence's other programs
+	// share.
+	client, err := actito.New(fake.APIKey, shop.Entity, actito.WithBaseURL(fake.URL), actito.WithQuota(actito.Quota{KeepFree: 1}))
 	if err != nil {
 		return err
 	}

@@ -89,18 +89,14 @@ func (s *store) load(ctx context.Context, at time.Time, closing bool) error {
 	if len(s.pending) == 0 {
 		return nil // an hour without orders costs no import
 	}
-	usage, err := s.client.Quota.Usage(ctx, shop.Orders)
-	if err != nil {
-		return s.keep(at, err)
-	}
-	if usage.Left == 1 && !closing {
-		s.say(at, "%2d orders wait: the last import is for closing time", len(s.pending))
-		return nil
+	data := []actito.ImportOption{s.orders.Rows("orders.csv", actito.FromSlice(s.pending))}
+	if closing {
+		data = append(data, actito.Urgent()) // may use what Quota.KeepFree keeps
 	}
 	exec, err := s.client.ETLs.RunOnce(ctx, actito.Definition{
 		Name:  "orders-" + at.Format("15h"),
 		Files: []actito.InputFile{s.orders.InputFile("orders.csv")},
-	}, s.orders.Rows("orders.csv", actito.FromSlice(s.pending)))
+	}, data...)
 	if err != nil {
 		return s.keep(at, err)
 	}
@@ -136,6 +132,10 @@ func (s *store) report(ctx context.Context, at time.Time, exec *actito.Execution
 // keep leaves the orders pending if a later import can bring them, and fails if none can.
 func (s *store) keep(at time.Time, err error) error {
 	if quota, ok := errors.AsType[*actito.QuotaError](err); ok {
+		if quota.Used+quota.Held < quota.Limit { // the rest is kept
+			s.say(at, "%2d orders wait: the last import is for closing time", len(s.pending))
+			return nil
+		}
 		s.say(at, "%2d orders wait: %d of %d imports are used, until %s", len(s.pending), quota.Used, quota.Limit,
 			quota.ResetAt.Format("2 January 15:04"))
 		return nil
