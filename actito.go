@@ -57,9 +57,21 @@
 // # Quota
 //
 // Actito takes 12 imports per table and day unless the licence says otherwise ([Quota]). One unit per loaded table is
-// reserved before anything is uploaded, begun just before the first byte, then used, freed (the server certainly did
-// nothing) or held (nobody knows; counts as used). When the budget is used up the call ends with a [QuotaError]. [Once]
-// starts an import at most once per key. The ledger in memory forgets with the process.
+// reserved in a ledger before anything is uploaded, begun just before the first byte, then used, freed (the server
+// certainly did nothing) or held (nobody knows; counts as used until [QuotaService.Settle]). When the budget is used up
+// the call ends with a [QuotaError]. What Quota.KeepFree keeps is for [Urgent] imports. [Once] starts an import at most
+// once per key.
+//
+// Clients that share a store share the budget, kept under the licence's id. The ledger in memory is one client's and
+// forgets with the process; packages filequota, sqlquota and redisquota keep it for processes and machines. Where the
+// store fails, no import is started, unless Quota.FailOpen says otherwise. Within two minutes of midnight an import
+// counts on both days, and if this machine's clock and the server's differ by more than five, none is started
+// ([ErrClockSkew]).
+//
+// A start that is answered 429 is repeated, at most 5 tries in 60 s. Where the last one is refused too and a cheap read
+// is not, Actito counts imports that the ledger does not know: the table is closed until its budget resets, or of an
+// import of several tables, these to imports of them together, but for one import an hour that is tried.
+// [QuotaService.Sync] finds what others started.
 //
 // # Pace
 //
