@@ -228,7 +228,7 @@ func TestADatabaseThatIsReadOnlyCanBeLookedInto(t *testing.T) {
 		before := a.state(t)
 		readOnly := a
 		if a.dialect == sqlquota.Postgres {
-			readOnly.dsn += "?default_transaction_read_only=on"
+			readOnly.dsn += "&default_transaction_read_only=on"
 		} else {
 			readOnly.dsn, _, _ = strings.Cut(a.dsn, "?")
 			readOnly.dsn += "?mode=ro"

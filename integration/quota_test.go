@@ -26,3 +26,13 @@ func TestTheQuotaStoreKeepsTheContract(t *testing.T) {
 		})
 	}
 }
+
+func TestTheQuotaStoreKeepsTheContractWhateverIsKilled(t *testing.T) {
+	t.Parallel()
+	for name, newDatabase := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			quotatest.RunProcesses(t, func(t *testing.T) string { return migrated(t, newDatabase(t)).String() }, openQuota, quotatest.For(*killing))
+		})
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -97,7 +96,7 @@ func (s *postgresServer) run() error {
 		log, _ := io.ReadAll(lines)
 		return fmt.Errorf("%s%s", line, log)
 	}
-	s.at = fmt.Sprintf("postgres://postgres:secret@127.0.0.1:%s/postgres", port)
+	s.at = fmt.Sprintf("postgres://postgres:secret@127.0.0.1:%s/postgres?sslmode=disable", port)
 	return nil
 }
 
@@ -126,16 +125,6 @@ func postgresPrograms() string {
 func version(program string) int {
 	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(program))))
 	return n
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }
 
 // unprivileged is a user for the server.

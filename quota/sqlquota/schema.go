@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"regexp"
-	"strings"
 )
 
 // schema is the tables by name, and what a dialect says in its own way.
@@ -13,13 +12,14 @@ type schema struct {
 	ledgers, imports string
 	index            string // of imports, as it is created
 	timestamp        string // the type of a time
-	lockTables       string // a statement that lets one Migrate work at a time
+	migrating        string // a statement that lets one Migrate work at a time; "" for none
 	isolation        sql.IsolationLevel
-	clock            string // the time as microseconds
-	careful          string // an expression that readies the session for a transaction; a text
+	// lock locks the row of a licence and returns it with the time in microseconds and a text that means nothing; read
+	// only returns it. save writes the books.
+	lock, read, save string
 }
 
-var prefixes = regexp.MustCompile(`^(([a-z_][a-z0-9_]{0,62})\.)?([a-z_][a-z0-9_]{0,45})$`)
+var prefixes = regexp.MustCompile(`^([a-z_][a-z0-9_]{0,62}\.)?([a-z_][a-z0-9_]{0,45})$`)
 
 func newSchema(d Dialect, prefix string) (schema, error) {
 	parts := prefixes.FindStringSubmatch(prefix)
@@ -28,25 +28,32 @@ func newSchema(d Dialect, prefix string) (schema, error) {
 			"use small letters, digits and underscores, 46 at most, after the name of a schema and a dot if you like", prefix)
 	}
 	s := schema{ledgers: prefix + "ledgers", imports: prefix + "imports"}
-	index := parts[3] + "imports_execution"
+	index := parts[2] + "imports_execution"
+	var clock, careful string
 	switch d {
 	case Postgres:
 		s.index = index + " ON " + s.imports
 		s.timestamp = "timestamptz"
-		s.lockTables = "SELECT pg_advisory_xact_lock(hashtext('actito sqlquota'))"
+		s.migrating = "SELECT pg_advisory_xact_lock(hashtext('actito sqlquota'))"
 		s.isolation = sql.LevelReadCommitted
-		s.clock = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+		clock = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 		// A machine that vanishes must not keep the lock for as long as TCP takes to notice, and what is committed must be
 		// on the disk.
-		s.careful = "concat(set_config('idle_in_transaction_session_timeout', '10s', true), " +
+		careful = "concat(set_config('idle_in_transaction_session_timeout', '10s', true), " +
 			"CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END)"
 	case SQLite:
-		s.index = parts[1] + index + " ON " + strings.TrimPrefix(s.imports, parts[1])
+		s.index = parts[1] + index + " ON " + parts[2] + "imports"
 		s.timestamp = "text"
-		s.clock, s.careful = "0", "''"
+		clock, careful = "0", "''"
 	default:
 		return schema{}, fmt.Errorf("sqlquota: the dialect %q is unknown: use Postgres or SQLite", string(d))
 	}
+	// The statement that locks writes, so that it waits for the row on PostgreSQL, and takes SQLite's one lock for writers
+	// before anything is read. The first call of a licence makes its row.
+	s.lock = "INSERT INTO " + s.ledgers + " (licence, format, ledger) VALUES ($1, $2, $3) " +
+		"ON CONFLICT (licence) DO UPDATE SET licence = excluded.licence RETURNING format, ledger, " + clock + ", " + careful
+	s.read = "SELECT format, ledger, " + clock + ", '' FROM " + s.ledgers + " WHERE licence = $1"
+	s.save = "UPDATE " + s.ledgers + " SET ledger = $1 WHERE licence = $2"
 	return s, nil
 }
 
@@ -96,8 +103,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 		}
 		defer func() { _ = tx.Rollback() }()
 		statements := s.migrations()
-		if s.lockTables != "" {
-			statements = append([]string{s.lockTables}, statements...)
+		if s.migrating != "" {
+			statements = append([]string{s.migrating}, statements...)
 		}
 		for _, statement := range statements {
 			if _, err := tx.ExecContext(ctx, statement); err != nil {

@@ -38,15 +38,11 @@ func (s *Store) update(ctx context.Context, op, licence string, change func(*act
 			return failed(err)
 		}
 		defer func() { _ = tx.Rollback() }() // unless it is committed
-		// The first statement writes, so that it waits for the row on PostgreSQL, and takes SQLite's one lock for writers
-		// before it reads. The row of a licence is made by its first call.
 		empty, err := actito.Ledger{}.MarshalJSON()
 		if err != nil {
 			return failed(err)
 		}
-		before, now, err := s.scan(tx.QueryRowContext(ctx, "INSERT INTO "+s.ledgers+" (licence, format, ledger) VALUES ($1, $2, $3) "+
-			"ON CONFLICT (licence) DO UPDATE SET licence = excluded.licence RETURNING format, ledger, "+s.clock+", "+s.careful,
-			licence, format, string(empty)))
+		before, now, err := s.scan(tx.QueryRowContext(ctx, s.lock, licence, format, string(empty)))
 		if err != nil {
 			return failed(err)
 		}
@@ -66,7 +62,7 @@ func (s *Store) update(ctx context.Context, op, licence string, change func(*act
 		if string(after) == before {
 			return nil
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE "+s.ledgers+" SET ledger = $1 WHERE licence = $2", string(after), licence); err != nil {
+		if _, err := tx.ExecContext(ctx, s.save, string(after), licence); err != nil {
 			return failed(err)
 		}
 		table = s.imports
@@ -88,7 +84,7 @@ func (s *Store) view(ctx context.Context, op, bucket string, read func(*actito.L
 	licence, _ := cut(bucket)
 	return repeat(ctx, func() error {
 		var books actito.Ledger
-		ledger, now, err := s.scan(s.db.QueryRowContext(ctx, "SELECT format, ledger, "+s.clock+", '' FROM "+s.ledgers+" WHERE licence = $1", licence))
+		ledger, now, err := s.scan(s.db.QueryRowContext(ctx, s.read, licence))
 		if err == nil {
 			books, err = decode(ledger)
 		}
