@@ -54,11 +54,15 @@ func TestTheJournalTellsWhatBecameOfEachImport(t *testing.T) {
 		r.Buckets = []actito.Bucket{{Name: "4711/1", Limit: 12}, {Name: "4711/2", Limit: 12}, {Name: "4711/1+2", Limit: 12}}
 		ok(s.Reserve(ctx, r))
 		shows("a", "4711 tables 1,2 reserved once customers/23 reserved 12:00 lease 12:10")
+		brief := ask("lapses at once", now)
+		brief.Lease = now.Add(90 * time.Second)
+		ok(s.Reserve(ctx, brief))
 		now = noon.Add(time.Minute)
 		ok(s.Begin(ctx, "4711/a"))
 		shows("a", "4711 tables 1,2 begun once customers/23 reserved 12:00 begun 12:01 lease 12:10")
 		now = noon.Add(2 * time.Minute)
 		ok(s.Begin(ctx, "4711/a"))
+		shows("a", "4711 tables 1,2 begun once customers/23 reserved 12:00 begun 12:01 lease 12:10")
 		ok(s.Settle(ctx, "4711/a", actito.Held()))
 		shows("a", "4711 tables 1,2 held once customers/23 reserved 12:00 begun 12:01 settled 12:02")
 		now = noon.Add(3 * time.Minute)
@@ -83,7 +87,7 @@ func TestTheJournalTellsWhatBecameOfEachImport(t *testing.T) {
 		require.Error(t, s.Reserve(ctx, ask("b", now)))
 		require.NoError(t, s.Close(ctx, "4711/1", now.Add(time.Hour)))
 		require.ErrorIs(t, s.Reserve(ctx, ask("refused", now)), actito.ErrQuotaExceeded)
-		require.Len(t, a.journal(t), 3)
+		require.Len(t, a.journal(t), 4)
 
 		// What Sync finds is one with what is settled as the same execution.
 		for range 2 {
@@ -96,13 +100,20 @@ func TestTheJournalTellsWhatBecameOfEachImport(t *testing.T) {
 		ok(s.Settle(ctx, "4711/b", actito.Used("y")))
 		shows("b", "4711 tables 1 used reserved 12:31 settled 12:31 execution y")
 		shows("found-y", "")
-		require.Len(t, a.journal(t), 3)
+		ok(s.Settle(ctx, "4711/b", actito.Used("y")))
+		require.Len(t, a.journal(t), 4)
+
+		// Two reservations of one execution are a mistake of somebody, and not for the journal to hide.
+		ok(s.Close(ctx, "4711/1", time.Time{}))
+		ok(s.Reserve(ctx, ask("another", now)))
+		ok(s.Settle(ctx, "4711/another", actito.Used("y")))
+		require.Len(t, a.journal(t), 5)
 
 		// A week later the ledger has forgotten, the journal has not.
 		now = noon.Add(8 * 24 * time.Hour)
 		ok(s.Settle(ctx, "4711/a", actito.Free()))
 		ok(s.Reserve(ctx, ask("c", now)))
-		require.Len(t, a.journal(t), 4)
+		require.Len(t, a.journal(t), 6)
 		shows("a", "4711 tables 1,2 used once customers/23 reserved 12:00 begun 12:01 settled 12:04 execution x")
 		require.NotContains(t, a.row(t, "SELECT ledger FROM %sledgers"), "4711/a")
 	})

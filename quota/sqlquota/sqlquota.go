@@ -43,7 +43,7 @@
 //
 // What the database forgets, the ledger forgets: when a backup is put back, or a replica is promoted that did not have
 // the last transactions (asynchronous replication), their imports are available again. Before importing goes on after
-// that, count what the service knows, once, with any client of the licence:
+// that, let the imports under way end, and count what the service knows, once, with any client of the licence:
 //
 //	report, err := client.Quota.Sync(ctx)
 //

@@ -75,6 +75,27 @@ func TestADatabaseThatCannotBeReachedIsToldAtOnce(t *testing.T) {
 	assert.Equal(t, 4, where.tries)
 }
 
+// interrupted is a database whose driver does not say that the context ended.
+type interrupted struct {
+	unreachable
+	end context.CancelFunc
+}
+
+func (i *interrupted) Connect(context.Context) (driver.Conn, error) {
+	i.end()
+	return nil, errors.New("interrupted")
+}
+
+func TestAContextThatEndedIsToldWhateverTheDriverSays(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := New(sql.OpenDB(&interrupted{end: cancel}), SQLite)
+	require.NoError(t, err)
+	err = s.Begin(ctx, "4711/a")
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorContains(t, err, "interrupted")
+}
+
 // coded is an error as drivers of PostgreSQL have it.
 type coded string
 
