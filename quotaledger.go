@@ -201,7 +201,11 @@ func (l *Ledger) book(r Reservation) *unit {
 	u := &unit{ID: r.ID, State: unitReserved, Counts: r.At, Lease: r.Lease, ResetAt: r.ResetAt}
 	for _, b := range r.Buckets {
 		u.Buckets = append(u.Buckets, b.Name)
-		l.windows[b.Name] = r.window(b)
+		w := r.window(b)
+		if newest := l.windows[b.Name].At; newest.After(w.At) {
+			w.At = newest // what Count finds is older, and the bucket is known for a week after the newest
+		}
+		l.windows[b.Name] = w
 	}
 	l.units[r.ID] = u
 	return u

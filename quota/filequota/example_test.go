@@ -32,7 +32,7 @@ func ExampleOpen() {
 	defer client.Close()
 }
 
-// A client books by itself. This is what it does, and what it is told when another process took the day's last import.
+// A client of the licence 4711 books by itself. This is what it does, and what it is told when another process took the day's last import.
 func ExampleStore() {
 	dir, err := os.MkdirTemp("", "ledger")
 	if err != nil {
@@ -44,10 +44,10 @@ func ExampleStore() {
 		log.Fatal(err)
 	}
 
-	for _, id := range []string{"first", "second"} {
+	for _, id := range []string{"4711/first", "4711/second"} {
 		now := time.Now()
 		err := ledger.Reserve(context.Background(), actito.Reservation{
-			ID: id, Buckets: []actito.Bucket{{Name: "42", Limit: 1}},
+			ID: id, Buckets: []actito.Bucket{{Name: "4711/42", Limit: 1}},
 			At: now, Lease: now.Add(time.Minute), Rolling: 24 * time.Hour,
 		})
 		if full := (*actito.QuotaError)(nil); errors.As(err, &full) {
@@ -63,6 +63,6 @@ func ExampleStore() {
 		}
 	}
 	// Output:
-	// first is sent
-	// table 42: 1 of 1 used
+	// 4711/first is sent
+	// table 4711/42: 1 of 1 used
 }

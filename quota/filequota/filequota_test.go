@@ -2,17 +2,19 @@ package filequota
 
 import (
 	"flag"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/quota/quotatest"
 )
 
-var killing = flag.Duration("killing", 3*time.Second, "how long to kill processes at random")
+var killing = flag.Duration("killing", 5*time.Second, "how long to kill processes at random")
 
 // openAt opens a ledger with a clock.
 func openAt(path string, now func() time.Time) (actito.QuotaStore, error) {
@@ -40,6 +42,23 @@ func TestTheStoreKeepsTheContract(t *testing.T) {
 			require.NoError(t, err)
 			return s
 		}
+	})
+}
+
+func TestTheStoreKeepsTheContractInAnyOrder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ledgers := 0
+	rapid.Check(t, func(t *rapid.T) {
+		ledgers++
+		path := filepath.Join(dir, fmt.Sprint(ledgers, ".json"))
+		quotatest.AnyOrder(t, func(now func() time.Time) func() actito.QuotaStore {
+			return func() actito.QuotaStore {
+				s, err := openAt(path, now)
+				require.NoError(t, err)
+				return s
+			}
+		}, func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") })
 	})
 }
 

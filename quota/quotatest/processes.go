@@ -9,41 +9,48 @@ import (
 	"github.com/actito-go/actito"
 )
 
-// For sets how long eight processes are killed at random, instead of three seconds.
-func For(d time.Duration) Option { return func(o *options) { o.killing = d } }
-
 // RunProcesses tests a store that processes share, with processes that are killed: each is this test binary, started
 // again, in which [Serve] makes the calls. newAddress makes an empty ledger for a test, and returns its address for open.
+//
+// One process is killed, or stopped, at each point of an import. Then eight are killed at random, as often as they can
+// be: the ledger must show exactly the limit per table and window, at most as many imports must have been sent, each of
+// them be in the ledger, and no import with a key be sent twice. See [For] and [Unreliable].
 func RunProcesses(t *testing.T, newAddress func(t *testing.T) string, open Open, opts ...Option) {
 	if _, ok := os.LookupEnv(addressVariable); ok {
 		t.Fatal("call quotatest.Serve from TestMain")
 	}
 	o := newOptions(opts)
 	newShared := func(t *testing.T) *shared {
-		s := &shared{address: newAddress(t)}
+		address := newAddress(t)
+		s := &shared{address: address}
 		s.subject = newSubject(t, func(t *testing.T, now func() time.Time) func() actito.QuotaStore {
 			return func() actito.QuotaStore {
-				store, err := open(s.address, now)
+				store, err := open(address, now)
 				if err != nil {
 					t.Fatal(err)
 				}
 				return store
 			}
 		}, o)
+		if o.through != nil {
+			s.address = o.through(t, address)
+		}
 		return s
 	}
-	t.Run("A process is killed", func(t *testing.T) {
-		t.Parallel()
-		for _, tt := range killing {
-			t.Run(tt.name, func(t *testing.T) {
-				t.Parallel()
-				if tt.timePasses && o.ownClock {
-					t.Skip("time cannot pass with the store's own clock")
-				}
-				tt.run(newShared(t))
-			})
-		}
-	})
+	if o.through == nil {
+		t.Run("A process is killed", func(t *testing.T) {
+			t.Parallel()
+			for _, tt := range killing {
+				t.Run(tt.name, func(t *testing.T) {
+					t.Parallel()
+					if tt.timePasses && o.ownClock {
+						t.Skip("time cannot pass with the store's own clock")
+					}
+					tt.run(newShared(t))
+				})
+			}
+		})
+	}
 	t.Run("Eight processes are killed again and again", func(t *testing.T) {
 		t.Parallel()
 		newShared(t).killAgainAndAgain(o)
@@ -57,7 +64,7 @@ func RunProcesses(t *testing.T, newAddress func(t *testing.T) string, open Open,
 // shared is a subject whose ledger other processes use.
 type shared struct {
 	*subject
-	address string
+	address string // at which they do
 }
 
 // start starts a process, and returns when it opened the ledger.
@@ -65,7 +72,7 @@ func (s *shared) start() *process {
 	s.Helper()
 	p, err := s.newProcess()
 	s.ok(err)
-	_, err = p.Usage(s.Context(), "1")
+	_, err = p.Usage(s.Context(), s.licence+"1")
 	s.ok(err)
 	return p
 }
@@ -82,7 +89,7 @@ func (s *shared) reserves() *process {
 func (s *shared) begins() *process {
 	s.Helper()
 	p := s.reserves()
-	s.ok(p.Begin(s.Context(), "a"))
+	s.ok(p.Begin(s.Context(), s.licence+"a"))
 	return p
 }
 
@@ -124,7 +131,7 @@ var killing = []struct {
 	}},
 	{"after Settle: the unit is used, and the execution known", false, func(s *shared) {
 		p := s.begins()
-		s.ok(p.Settle(s.Context(), "a", actito.Used("x")))
+		s.ok(p.Settle(s.Context(), s.licence+"a", actito.Used("x")))
 		p.end()
 		s.booked("1", 1, 0)
 		s.started(s.reserve(s.askOnce("b", "key", 1)), actito.AlreadyStartedError{ExecutionID: "x", SameContent: true})
@@ -139,7 +146,7 @@ var killing = []struct {
 		}
 		began := make(chan error, 1)
 		s.after(10 * time.Minute)
-		go func() { began <- p.Begin(s.Context(), "a") }()
+		go func() { began <- p.Begin(s.Context(), s.licence+"a") }()
 		for _, id := range []string{"b", "c"} {
 			s.ok(s.reserve(s.ask(id, "1")))
 		}

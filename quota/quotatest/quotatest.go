@@ -1,5 +1,6 @@
-// Package quotatest tests that an [actito.QuotaStore] keeps its contract: [Run] every call by itself and all of them in
-// any order, [RunProcesses] with processes that are killed. It needs the standard library only.
+// Package quotatest tests that an [actito.QuotaStore] keeps its contract: [Run] every call by itself, [AnyOrder] all of
+// them in any order, [RunProcesses] with processes that are killed, and over connections that a [Proxy] cuts. It needs
+// the standard library only.
 //
 // A store in which processes share a ledger by its address is tested like this:
 //
@@ -18,14 +19,21 @@
 //	}
 //
 //	func TestStoreWithProcesses(t *testing.T) { quotatest.RunProcesses(t, newLedger, open) }
+//
+// and one that is reached over a network, where connections break, like this too:
+//
+//	func TestStoreWithConnectionsThatBreak(t *testing.T) {
+//		quotatest.RunProcesses(t, newLedger, open, quotatest.Unreliable(func(t *testing.T, address string) string {
+//			return quotatest.NewProxy(t, address).Addr
+//		}))
+//	}
+//
+// A store that is an [actito.QuotaAuditor] is tested as one.
 package quotatest
 
 import (
-	"context"
-	"errors"
+	"fmt"
 	"math/rand/v2"
-	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -44,7 +52,9 @@ type Option func(*options)
 type options struct {
 	ownClock bool
 	seed     uint64
-	killing  time.Duration
+	days     func(now time.Time) (from, resetAt time.Time)
+	storm    time.Duration
+	through  func(t *testing.T, address string) string
 }
 
 // OwnClock is for stores whose time is another machine's and cannot be set, such as that of a database server. Tests in
@@ -52,15 +62,36 @@ type options struct {
 // The clock of the store must not differ from this machine's by more than a minute.
 func OwnClock() Option { return func(o *options) { o.ownClock = true } }
 
-// Seed repeats the random test of a failure, which prints its seed.
+// Seed repeats the random test of a failure, which prints its seed. What depends on time is random all the same.
 func Seed(seed uint64) Option { return func(o *options) { o.seed = seed } }
 
+// Days gives [AnyOrder] the days of a client, of now's zone, instead of its own. Their margin is to make up for clocks
+// that differ by two minutes.
+func Days(of func(now time.Time) (from, resetAt time.Time)) Option {
+	return func(o *options) { o.days = of }
+}
+
+// For sets how long [RunProcesses] kills eight processes at random, instead of five seconds.
+func For(d time.Duration) Option { return func(o *options) { o.storm = d } }
+
+// Unreliable makes the eight processes of [RunProcesses] use another address, by which calls may fail with any error,
+// and nobody knows whether they took effect: that of a [Proxy], for instance. What came of it is checked at the address
+// itself. The tests in which one process is killed at a certain point are left out.
+func Unreliable(through func(t *testing.T, address string) string) Option {
+	return func(o *options) { o.through = through }
+}
+
 func newOptions(opts []Option) options {
-	o := options{seed: rand.Uint64(), killing: 3 * time.Second} //nolint:gosec // random tests need no secrets
+	o := options{seed: rand.Uint64(), storm: 5 * time.Second} //nolint:gosec // random tests need no secrets
 	for _, opt := range opts {
 		opt(&o)
 	}
 	return o
+}
+
+// newRandom is the generator of one of the parts of a test.
+func (o *options) newRandom(part uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(o.seed, part)) //nolint:gosec // random tests need no secrets
 }
 
 // Run tests a store. Each sentence of the contract is a test by that name.
@@ -70,8 +101,9 @@ func Run(t *testing.T, newLedger New, opts ...Option) {
 		name  string
 		tests []contractTest
 	}{
-		{"Reserve", reserving}, {"Once", onlyOnce}, {"Begin", beginning}, {"Settle", settling}, {"Close", closing},
-		{"Usage", using}, {"All", sharing},
+		{"Reserve", reserving}, {"Windows", windows}, {"Once", onlyOnce}, {"Begin", beginning}, {"Settle", settling},
+		{"Close", closing}, {"Probe", probing}, {"Usage", using}, {"Entries", listing}, {"Count", counting},
+		{"Licences", licences}, {"All", sharing},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
@@ -88,7 +120,14 @@ func Run(t *testing.T, newLedger New, opts ...Option) {
 	}
 	t.Run("Any order", func(t *testing.T) {
 		t.Parallel()
-		runAnyOrder(t, newLedger, o)
+		for i := range uint64(24) {
+			t.Run(fmt.Sprintf("Seed(%d)", o.seed+i), func(t *testing.T) {
+				t.Parallel()
+				o := o
+				o.seed += i
+				anyOrder(t, func(now func() time.Time) func() actito.QuotaStore { return newLedger(t, now) }, o.newRandom(0).IntN, o)
+			})
+		}
 	})
 }
 
@@ -97,178 +136,4 @@ type contractTest struct {
 	name       string
 	timePasses bool
 	run        func(*subject)
-}
-
-// noon is when tests begin whose store takes the time from them.
-var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.FixedZone("", 3600))
-
-// moment is less than a test lets pass otherwise, and not less than what stores tell apart.
-const moment = time.Millisecond
-
-// subject is a store on a ledger of its own, with short ways to use and to check it. Windows are days from midnight,
-// twelve hours before the test begins.
-type subject struct {
-	*testing.T
-	actito.QuotaStore
-	open  func() actito.QuotaStore
-	start time.Time
-	clock *clock
-}
-
-func newSubject(t *testing.T, newLedger New, o options) *subject {
-	start := noon
-	if o.ownClock {
-		start = time.Now().Truncate(moment)
-	}
-	s := &subject{T: t, start: start, clock: &clock{at: start}}
-	s.open = newLedger(t, s.clock.now)
-	s.QuotaStore = s.open()
-	return s
-}
-
-// clock stands still until it is set.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) set(at time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = at
-}
-
-// add moves the clock on.
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
-// after sets the clock to a time after the start.
-func (s *subject) after(d time.Duration) { s.clock.set(s.start.Add(d)) }
-
-// midnight ends the first day.
-const midnight = 12 * time.Hour
-
-// ask is a reservation for ten minutes, of a day and of tables that take two imports.
-func (s *subject) ask(id string, tables ...string) actito.Reservation {
-	now := s.clock.now()
-	from := s.start.Add(-midnight)
-	for !now.Before(from.Add(24 * time.Hour)) {
-		from = from.Add(24 * time.Hour)
-	}
-	r := actito.Reservation{ID: id, At: now, Lease: now.Add(10 * time.Minute), From: from, ResetAt: from.Add(24 * time.Hour)}
-	for _, table := range tables {
-		r.Buckets = append(r.Buckets, actito.Bucket{Name: table, Limit: 2})
-	}
-	return r
-}
-
-// askRolling is the same with the last 24 hours as its window.
-func (s *subject) askRolling(id string, tables ...string) actito.Reservation {
-	r := s.ask(id, tables...)
-	r.From, r.ResetAt, r.Rolling = time.Time{}, time.Time{}, 24*time.Hour
-	return r
-}
-
-// askOnce is the same of one table under a key.
-func (s *subject) askOnce(id, key string, content byte) actito.Reservation {
-	r := s.ask(id, "1")
-	r.Once, r.Content = key, [32]byte{content}
-	return r
-}
-
-func (s *subject) reserve(r actito.Reservation) error { return s.Reserve(s.Context(), r) }
-func (s *subject) begin(id string) error              { return s.Begin(s.Context(), id) }
-func (s *subject) settle(id string, o actito.Outcome) error {
-	return s.Settle(s.Context(), id, o)
-}
-func (s *subject) close(until time.Time) error { return s.Close(s.Context(), "1", until) }
-
-func (s *subject) usage(table string) actito.Usage {
-	s.Helper()
-	u, err := s.Usage(s.Context(), table)
-	s.ok(err)
-	return u
-}
-
-// ok ends the test at an error.
-func (s *subject) ok(err error) {
-	s.Helper()
-	if err != nil {
-		s.Fatalf("unexpected error: %v", err)
-	}
-}
-
-// full checks that a reservation was refused, and what the refusal tells.
-func (s *subject) full(err error, want actito.QuotaError) {
-	s.Helper()
-	var got *actito.QuotaError
-	if !errors.As(err, &got) {
-		s.Fatalf("got error %v, want a *QuotaError", err)
-	}
-	if got.Table != want.Table || got.Limit != want.Limit || got.Used != want.Used || got.Held != want.Held || !got.ResetAt.Equal(want.ResetAt) {
-		s.Fatalf("got %+v, want %+v", *got, want)
-	}
-}
-
-// lost checks that a call failed because the reservation is lost.
-func (s *subject) lost(err error) {
-	s.Helper()
-	if !errors.Is(err, actito.ErrReservationLost) {
-		s.Fatalf("got error %v, want ErrReservationLost", err)
-	}
-}
-
-// started checks that a reservation was refused because there is one with its key, and what the refusal tells.
-func (s *subject) started(err error, want actito.AlreadyStartedError) {
-	s.Helper()
-	var got *actito.AlreadyStartedError
-	if !errors.As(err, &got) {
-		s.Fatalf("got error %v, want an *AlreadyStartedError", err)
-	}
-	if *got != want {
-		s.Fatalf("got %+v, want %+v", *got, want)
-	}
-}
-
-// booked checks how many units of a table count.
-func (s *subject) booked(table string, used, held int) {
-	s.Helper()
-	if u := s.usage(table); u.Used != used || u.Held != held {
-		s.Fatalf("table %s: %d used and %d held, want %d and %d", table, u.Used, u.Held, used, held)
-	}
-}
-
-// sees checks a usage.
-func (s *subject) sees(want actito.Usage) {
-	s.Helper()
-	if got := s.usage(want.Table); !sameUsage(got, want) {
-		s.Fatalf("got  %+v\nwant %+v", got, want)
-	}
-}
-
-func sameUsage(a, b actito.Usage) bool {
-	same := a.ResetAt.Equal(b.ResetAt) && a.ClosedUntil.Equal(b.ClosedUntil)
-	a.ResetAt, b.ResetAt, a.ClosedUntil, b.ClosedUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	return same && a == b
-}
-
-// names reports whether a reservation books a unit of a table.
-func names(r actito.Reservation, table string) bool {
-	return slices.ContainsFunc(r.Buckets, func(b actito.Bucket) bool { return b.Name == table })
-}
-
-// cancelled is a context that ended.
-func cancelled() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
 }

@@ -14,19 +14,22 @@ import (
 // crew is eight processes, each with a random generator. Killed ones are replaced.
 type crew struct {
 	*shared
+	options
 	processes [8]*process
 	random    [8]*rand.Rand
 
-	mu    sync.Mutex
-	made  int // imports tried, for their IDs
-	kills int
+	mu     sync.Mutex
+	made   int // imports tried, for their IDs
+	total  int // imports sent
+	kills  int
+	failed int // calls, of which nobody knows whether they took effect
 }
 
 func (s *shared) newCrew(o options) *crew {
 	s.Logf("quotatest.Seed(%d)", o.seed)
-	c := &crew{shared: s}
+	c := &crew{shared: s, options: o}
 	for i := range c.random {
-		c.random[i] = rand.New(rand.NewPCG(o.seed, uint64(i))) //nolint:gosec // random tests need no secrets
+		c.random[i] = o.newRandom(uint64(i)) //nolint:gosec // there are eight
 	}
 	return c
 }
@@ -47,13 +50,17 @@ func (c *crew) process(worker int) (*process, error) {
 	return p, nil
 }
 
-// bury lets a worker's killed process be replaced.
-func (c *crew) bury(worker int) {
+// goesOn tells whether a worker goes on after an error: with another process if it was killed.
+func (c *crew) goesOn(worker int, err error) bool {
+	if !errors.Is(err, errKilled) {
+		return c.through != nil
+	}
 	c.processes[worker].end()
 	c.processes[worker] = nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.kills++
+	return true
 }
 
 func (c *crew) newID() string {
@@ -63,36 +70,59 @@ func (c *crew) newID() string {
 	return fmt.Sprint("import ", c.made)
 }
 
+// insists settles an import as a client does: again, if the call fails and nobody knows whether it took effect.
+func (c *crew) insists(store actito.QuotaStore, id string, o actito.Outcome) (err error) {
+	for range 3 {
+		err = store.Settle(c.Context(), c.licence+id, o)
+		if err == nil || errors.Is(err, errKilled) || errors.Is(err, actito.ErrReservationLost) || c.through == nil {
+			return err
+		}
+		c.mu.Lock()
+		c.failed++
+		c.mu.Unlock()
+	}
+	return err
+}
+
+// lasts runs rounds for the time of a storm, and on until some process came to send an import, without which it proves
+// nothing.
+func (c *crew) lasts(round func(n int)) {
+	begin, n := time.Now(), 0
+	for ; !c.Failed() && (n == 0 || time.Since(begin) < c.storm || c.total == 0); n++ {
+		if time.Since(begin) > c.storm+time.Minute {
+			c.Fatal("no process came to send an import: let its calls fail less often")
+		}
+		round(n)
+	}
+	c.Logf("%d rounds, %d imports tried, %d sent, %d processes killed, %d calls failed", n, c.made, c.total, c.kills, c.failed)
+}
+
 // killAgainAndAgain lets the crew import as much as it can, in one window after another.
 func (s *shared) killAgainAndAgain(o options) {
 	c := s.newCrew(o)
-	begin := time.Now()
-	for round := 0; round == 0 || time.Since(begin) < o.killing; round++ {
-		w := &stormWindow{crew: c, tables: []string{"1", "2", "3"}, callers: make(map[string][]string)}
-		if o.ownClock {
+	c.lasts(func(round int) {
+		w := &stormWindow{crew: c, tables: []string{"1", "2", "3"}, sent: make(map[string][]string), open: make(map[string]bool)}
+		if c.ownClock {
 			w.tables = []string{fmt.Sprint("1 of round ", round), fmt.Sprint("2 of round ", round)} // no day ends
 		} else {
 			s.after(time.Duration(round) * 24 * time.Hour)
 		}
-		w.run(min(time.Second, o.killing), o.ownClock)
-		if s.Failed() {
-			return
-		}
-	}
-	s.Logf("%d imports tried, %d processes killed", c.made, c.kills)
+		w.run(min(time.Second, c.storm))
+	})
 }
 
 // stormWindow is the time in which a budget counts, and what happened in it.
 type stormWindow struct {
 	*crew
-	tables  []string
-	callers map[string][]string // by table: imports that were sent, and that the server accepted
+	tables []string
+	sent   map[string][]string // by table: imports that the server accepted
+	open   map[string]bool     // imports that were not sent, and may be in the ledger
 }
 
 // most is what a table takes.
 const most = 12
 
-func (w *stormWindow) run(d time.Duration, ownClock bool) {
+func (w *stormWindow) run(d time.Duration) {
 	end := time.Now().Add(d)
 	var all sync.WaitGroup
 	for worker := range w.processes {
@@ -105,24 +135,22 @@ func (w *stormWindow) run(d time.Duration, ownClock bool) {
 				}
 				random := w.random[worker]
 				err = w.importInto(p, w.tables[random.IntN(len(w.tables))], random.IntN(3) > 0)
-				switch {
-				case errors.Is(err, errKilled):
-					w.bury(worker)
-				case err != nil && !errors.Is(err, actito.ErrQuotaExceeded) && !errors.Is(err, actito.ErrReservationLost):
+				if err != nil && !errors.Is(err, actito.ErrQuotaExceeded) && !errors.Is(err, actito.ErrReservationLost) && !w.goesOn(worker, err) {
 					w.Error(err)
 					return
 				}
-				if !ownClock {
+				if !w.ownClock {
 					w.clock.add(time.Second)
 				}
 			}
 		})
 	}
 	all.Wait()
-
-	if !ownClock {
-		w.clock.add(lease)
+	for _, ids := range w.sent {
+		w.total += len(ids)
 	}
+
+	w.reconcile()
 	for _, table := range w.tables {
 		var err error
 		for err == nil {
@@ -131,18 +159,39 @@ func (w *stormWindow) run(d time.Duration, ownClock bool) {
 		if !errors.Is(err, actito.ErrQuotaExceeded) {
 			w.Error(err)
 		}
-		if u := w.usage(table); u.Used+u.Held != most {
+		if u := w.usage(table); u.Used != most || u.Held != 0 {
 			w.Errorf("the ledger shows %s, want %d imports", u, most)
 		}
-		if n := len(w.callers[table]); n > most {
+		if n := len(w.sent[table]); n != most {
 			w.Errorf("%d imports of table %s were sent, of %d", n, table, most)
 		}
-		for _, id := range w.callers[table] {
+	}
+}
+
+// reconcile is what an operator does afterwards, who knows which imports were sent: the ledger has those, and no others.
+func (w *stormWindow) reconcile() {
+	for table, ids := range w.sent {
+		for _, id := range ids {
 			if err := w.settle(id, actito.Used("of "+id)); err != nil {
-				w.Errorf("an import that was sent is not in the ledger: %v", err)
+				w.Errorf("import %s of table %s was sent, and is not in the ledger: %v", id, table, err)
 			}
 		}
 	}
+	var u actito.Usage
+	// Calls of connections that were cut may take effect meanwhile.
+	for range 100 {
+		for id := range w.open {
+			w.ok(w.settle(id, actito.Free()))
+		}
+		i := slices.IndexFunc(w.tables, func(table string) bool {
+			u = w.usage(table)
+			return u.Used != len(w.sent[table]) || u.Held != 0
+		})
+		if i < 0 {
+			return
+		}
+	}
+	w.Errorf("the ledger shows %s, and %d were sent", u, len(w.sent[u.Table[len(w.licence):]]))
 }
 
 // lease is shorter than what the clock passes while a process is slow.
@@ -150,33 +199,45 @@ const lease = 30 * time.Second
 
 // importInto makes an import, which the server refuses or accepts.
 func (w *stormWindow) importInto(store actito.QuotaStore, table string, refuses bool) error {
-	ctx, id := w.Context(), w.newID()
+	id := w.newID()
 	r := w.ask(id, table)
 	r.Lease, r.Buckets[0].Limit = r.At.Add(lease), most
-	if err := store.Reserve(ctx, r); err != nil {
+	w.note(id, true)
+	if err := store.Reserve(w.Context(), r); err != nil {
+		w.note(id, !errors.Is(err, actito.ErrQuotaExceeded))
 		return err
 	}
-	if err := store.Begin(ctx, id); err != nil {
+	if err := store.Begin(w.Context(), r.ID); err != nil {
+		if w.through != nil {
+			_ = w.insists(store, id, actito.Free())
+		}
 		return err
 	}
 	if refuses {
-		return store.Settle(ctx, id, actito.Free())
+		return w.insists(store, id, actito.Free())
 	}
 	w.mu.Lock()
-	w.callers[table] = append(w.callers[table], id)
+	delete(w.open, id)
+	w.sent[table] = append(w.sent[table], id)
 	w.mu.Unlock()
-	return store.Settle(ctx, id, actito.Used("of "+id))
+	return w.insists(store, id, actito.Used("of "+id))
+}
+
+// note says whether an import that was not sent may be in the ledger.
+func (w *stormWindow) note(id string, open bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if open {
+		w.open[id] = true
+	} else {
+		delete(w.open, id)
+	}
 }
 
 // killWithOneKey lets the crew start the same import, one key after another.
 func (s *shared) killWithOneKey(o options) {
 	c := s.newCrew(o)
-	begin, keys := time.Now(), 0
-	for ; (keys == 0 || time.Since(begin) < o.killing) && !s.Failed(); keys++ {
-		k := &stormKey{crew: c, key: fmt.Sprint("key ", keys)}
-		k.run()
-	}
-	s.Logf("%d keys, %d imports tried, %d processes killed", keys, c.made, c.kills)
+	c.lasts(func(round int) { (&stormKey{crew: c, key: fmt.Sprint("key ", round)}).run() })
 }
 
 // stormKey is an import that may be executed once.
@@ -197,28 +258,28 @@ func (k *stormKey) run() {
 					k.Error(err)
 					return
 				}
-				var started *actito.AlreadyStartedError
-				switch err := k.execute(p); {
-				case errors.Is(err, errKilled):
-					k.bury(worker)
-				case err != nil && !errors.As(err, &started):
+				if err := k.execute(p); err != nil && !errors.Is(err, actito.ErrAlreadyStarted) && !k.goesOn(worker, err) {
 					k.Error(err)
 				}
 			}
 		})
 	}
 	all.Wait()
+	k.total += len(k.executed)
 
-	// An operator reconciles what is unknown, and starts the import if it was not.
-	for _, id := range k.others {
-		k.ok(k.settle(id, actito.Free()))
-	}
+	// An operator reconciles what is unknown, and starts the import if it was not. Calls of connections that were cut may
+	// take effect meanwhile.
 	for _, id := range k.executed {
 		k.ok(k.settle(id, actito.Used(id)))
 	}
-	if len(k.executed) == 0 {
-		k.ok(k.execute(k.QuotaStore))
+	err := error(nil)
+	for try := 0; len(k.executed) == 0 && try < 100; try++ {
+		for _, id := range k.others {
+			k.ok(k.settle(id, actito.Free()))
+		}
+		err = k.execute(k.QuotaStore)
 	}
+	k.ok(err)
 	if len(k.executed) != 1 {
 		k.Fatalf("%s was executed %d times", k.key, len(k.executed))
 	}
@@ -227,21 +288,24 @@ func (k *stormKey) run() {
 
 // execute starts the import, unless it was started.
 func (k *stormKey) execute(store actito.QuotaStore) error {
-	ctx, id := k.Context(), k.newID()
+	id := k.newID()
 	r := k.askOnce(id, k.key, 1)
-	r.Buckets[0].Name = k.key
+	r.Buckets[0].Name = k.licence + k.key
 	k.mu.Lock()
 	k.others = append(k.others, id)
 	k.mu.Unlock()
-	if err := store.Reserve(ctx, r); err != nil {
+	if err := store.Reserve(k.Context(), r); err != nil {
 		return err
 	}
-	if err := store.Begin(ctx, id); err != nil {
+	if err := store.Begin(k.Context(), r.ID); err != nil {
+		if k.through != nil {
+			_ = k.insists(store, id, actito.Free())
+		}
 		return err
 	}
 	k.mu.Lock()
 	k.executed = append(k.executed, id)
 	k.others = slices.DeleteFunc(k.others, func(other string) bool { return other == id })
 	k.mu.Unlock()
-	return store.Settle(ctx, id, actito.Used(id))
+	return k.insists(store, id, actito.Used(id))
 }
