@@ -17,7 +17,7 @@ func BenchmarkReserveBeginSettle(b *testing.B) {
 	for _, name := range []string{"PostgreSQL", "SQLite", "SQLite with WAL"} {
 		b.Run(name, func(b *testing.B) {
 			now := noon
-			s := migrated(b, databases[name](b)).quota(b, sqlquota.WithClock(func() time.Time { return now }))
+			s := migrated(b, durable[name](b)).quota(b, sqlquota.WithClock(func() time.Time { return now }))
 			var durations []time.Duration
 			for i := -84; i < 0 || b.Loop(); i++ { // after a week, the books are as long as they get
 				now = now.Add(2 * time.Hour)

@@ -19,11 +19,12 @@ import (
 	"github.com/actito-go/actito/quota/sqlquota"
 )
 
-var killing = flag.Duration("killing", 3*time.Second, "how long to kill processes at random")
+var killing = flag.Duration("killing", 5*time.Second, "how long to kill processes at random")
 
 func TestMain(m *testing.M) {
 	quotatest.Serve(openQuota)
 	defer server.stop()
+	_ = flag.Set("rapid.checks", "10") // unless the command line sets it; quotatest.Run makes as many again
 	m.Run()
 }
 
@@ -101,8 +102,16 @@ func openQuota(where string, now func() time.Time) (actito.QuotaStore, error) {
 	return sqlquota.New(db, a.dialect, opts...)
 }
 
-// databases are the kinds to test. Each makes an empty place for tables.
+// databases are the kinds to test. Each makes an empty place for tables. Machines are not switched off here, so that
+// SQLite need not wait for the disk.
 var databases = map[string]func(t testing.TB) address{
+	"PostgreSQL":      newPostgres,
+	"SQLite":          func(t testing.TB) address { return newSQLite(t, "?_pragma=synchronous(off)") },
+	"SQLite with WAL": func(t testing.TB) address { return newSQLite(t, "?_pragma=synchronous(off)&_pragma=journal_mode(wal)") },
+}
+
+// durable are the same as users have them.
+var durable = map[string]func(t testing.TB) address{
 	"PostgreSQL":      newPostgres,
 	"SQLite":          func(t testing.TB) address { return newSQLite(t, "") },
 	"SQLite with WAL": func(t testing.TB) address { return newSQLite(t, "?_pragma=journal_mode(wal)") },
