@@ -110,9 +110,7 @@ func TestASQLiteDatabaseThatIsBusyIsTriedAgain(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	err = s.Begin(ctx, "4711/a")
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorContains(t, err, "database is locked")
+	require.ErrorIs(t, s.Begin(ctx, "4711/a"), context.DeadlineExceeded)
 
 	waits := make(chan error)
 	go func() { waits <- s.Begin(t.Context(), "4711/a") }()
