@@ -24,7 +24,9 @@ var killing = flag.Duration("killing", 5*time.Second, "how long to kill processe
 func TestMain(m *testing.M) {
 	quotatest.Serve(openQuota)
 	defer server.stop()
-	_ = flag.Set("rapid.checks", "10") // unless the command line sets it; quotatest.Run makes as many again
+	// Unless the command line sets them: most tests wait for a disk, and quotatest.Run makes calls in any order too.
+	_ = flag.Set("test.parallel", "8")
+	_ = flag.Set("rapid.checks", "10")
 	m.Run()
 }
 
