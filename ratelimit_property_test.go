@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -289,7 +290,7 @@ func TestRealTimeIsNeverStarved(t *testing.T) {
 
 // atPace keeps the pace where a slow service brought it.
 func atPace(pace int) func(*pacer) {
-	return func(p *pacer) { p.tempo, p.answer = newTempo(pace), time.Hour }
+	return func(p *pacer) { p.tempo.pace, p.tempo.changed, p.answer = pace, math.MaxInt64, time.Hour }
 }
 
 // With slots for all, the forecast is exact unless somebody overtakes: who is refused could not have started in time.

@@ -83,6 +83,18 @@ func TestAttemptsInFlightTogetherSlowDownOnce(t *testing.T) {
 	})
 }
 
+func TestReleasingTwiceIsNoTimeOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := mustPacer(t, RateLimit{})
+		release := mustStart(t, p, Work{})
+		release()
+		time.Sleep(p.answer)
+		release()
+		assert.Equal(t, 100, p.tempo.pace)
+	})
+}
+
 func TestThePaceNeverEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -125,10 +137,10 @@ func TestWhatSaysNothingAboutThePace(t *testing.T) {
 func TestFastAnswersBringThePaceBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := mustPacer(t, RateLimit{CallsPerMinute: 200})
+		p := mustPacer(t, RateLimit{CallsPerMinute: 250})
 		mustStart(t, p, Work{})()
 		timeOut(t, p, 1)
-		for pace := 100; pace < 200; pace += 2 {
+		for pace := 125; pace < 250; pace += 2 {
 			require.Equal(t, pace, p.tempo.pace)
 			time.Sleep(59 * time.Second)
 			mustStart(t, p, Work{})()
@@ -137,7 +149,7 @@ func TestFastAnswersBringThePaceBack(t *testing.T) {
 			mustStart(t, p, Work{})()
 		}
 		for range 2 {
-			require.Equal(t, 200, p.tempo.pace)
+			require.Equal(t, 250, p.tempo.pace)
 			time.Sleep(time.Minute)
 			mustStart(t, p, Work{})()
 		}
@@ -259,6 +271,9 @@ func TestTheForecastGoesByThePaceInForce(t *testing.T) {
 		var busy *BusyError
 		require.ErrorAs(t, err, &busy)
 		assert.Equal(t, 50*time.Second, busy.Wait)
-		mustStart(t, p, Work{MaxWait: -1})
+		require.Equal(t, 10, room(t, p, RealTime))
+		_, err = p.Acquire(t.Context(), Work{MaxWait: 49 * time.Second})
+		require.ErrorAs(t, err, &busy)
+		assert.Equal(t, 50*time.Second, busy.Wait)
 	})
 }
