@@ -286,7 +286,7 @@ func (c *config) build() (*core, error) {
 	case c.rate != RateLimit{}:
 		return nil, errors.New("actito: give one of WithRateLimit and WithLimiter")
 	}
-	charge := func() {}
+	charge := func() func() { return func() {} }
 	if own, ok := c.limiter.(*pacer); ok {
 		charge = own.charge
 	}
@@ -301,7 +301,7 @@ func (c *config) build() (*core, error) {
 	if c.tokens == nil {
 		c.tokens = &keySource{key: c.key, base: c.base, head: k.headers.read,
 			call: func(ctx context.Context, call *transport.Call) (*http.Response, error) {
-				charge() // assumed: token calls count too; they never wait
+				defer charge()() // assumed: token calls count too; they never wait
 				return k.chain.Direct(ctx, call)
 			}}
 	}

@@ -102,15 +102,15 @@ func (p *pacer) Acquire(ctx context.Context, work Work) (release func(), err err
 	return p.giveUp(w, now)
 }
 
-// charge counts a call that does not wait, one for a token. It is not taken from what real time keeps.
+// charge starts a call that does not wait, one for a token. It is not taken from what real time keeps.
 //
 // assumed: Actito counts these too; the documentation does not say.
-func (p *pacer) charge() {
+func (p *pacer) charge() (release func()) {
+	w := &waiter{Work: Work{Class: BackgroundWork, Transfer: true}, pacer: p} // whose time says nothing about the pace
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.now()
-	p.all.add(now)
-	p.rest.add(now)
+	p.start(w, p.now())
+	return w.release
 }
 
 func (p *pacer) now() time.Duration { return time.Since(p.epoch) }

@@ -51,7 +51,7 @@ type Limiter interface {
 // Not more than CallsPerMinute start in any 60 seconds, whichever second they begin with; within that, bursts are not
 // delayed. Not more than Concurrent are in flight. Real-time calls go before background work, that before polling,
 // that before listing; within a class, whoever came first goes first. Every attempt counts, so does every call for a
-// token, which never waits: in the minute in which one is fetched under full load, one call more may start.
+// token, which never waits: when one is fetched under full load, one call more may start in that minute and be in flight.
 //
 // An upload or download starts only where two slots stay free for shorter calls, or all but one with a Concurrent of
 // one or two.

@@ -366,7 +366,7 @@ func TestTokenCallsCountButNeverWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := mustPacer(t, RateLimit{CallsPerMinute: 10, RealTimeCalls: 4})
-		p.charge()
+		p.charge()()
 		for range 5 {
 			mustStart(t, p, Work{Class: Listing})()
 		}
@@ -379,13 +379,37 @@ func TestTokenCallsCountButNeverWait(t *testing.T) {
 		require.ErrorIs(t, err, ErrBusy)
 
 		time.Sleep(30 * time.Second)
-		p.charge() // the eleventh in this minute: the next minute pays for it
+		p.charge()() // the eleventh in this minute: the next minute pays for it
 		time.Sleep(30 * time.Second)
 		for range 9 {
 			mustStart(t, p, Work{})()
 		}
 		_, err = p.Acquire(t.Context(), Work{MaxWait: 29 * time.Second})
 		require.ErrorIs(t, err, ErrBusy)
+	})
+}
+
+func TestTokenCallsTakeASlotButNeverWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := mustPacer(t, RateLimit{})
+		for range 2 {
+			mustStart(t, p, Work{Class: Polling})
+		}
+		token := p.charge()
+		_, err := p.Acquire(t.Context(), Work{Class: Polling, MaxWait: time.Second})
+		require.ErrorIs(t, err, ErrBusy, "the token is taken from what others have")
+		for range 2 {
+			mustStart(t, p, Work{})
+		}
+		another := p.charge() // the sixth in flight
+		token()
+		_, err = p.Acquire(t.Context(), Work{MaxWait: time.Second})
+		require.ErrorIs(t, err, ErrBusy)
+		time.Sleep(time.Hour)
+		another()
+		assert.Equal(t, 100, p.tempo.pace, "a token that is slow says nothing about the pace")
+		mustStart(t, p, Work{})
 	})
 }
 
