@@ -149,6 +149,8 @@ func TestADayAtTheLimit(t *testing.T) {
 				d.work.Go(func() { d.load(ctx, t, size) })
 				d.work.Wait()
 
+				require.NotEmpty(t, d.waits)
+				require.NotEmpty(t, d.uploads)
 				made, minutes, allowed, realTime := len(d.arrivals), int(d.span.Minutes()), 0, 0
 				for m := range minutes {
 					allowed += min(100, 100-tt.kept+d.asked[m])
