@@ -80,6 +80,12 @@
 // listing, and real time has calls and slots that nobody else takes. A wait that cannot meet the context's deadline or
 // [MaxWait] fails at once with [ErrBusy]. Each attempt is charged.
 //
+// Above its limit Actito slows a licence down, until calls time out. Then half as many are made a minute, and half again
+// if calls that started since then time out too; while answers are fast, the pace comes back by one per cent of
+// CallsPerMinute a minute, or doubles up to where the service last answered. Replicas of a program divide a licence by
+// [RateLimit].Share. [NewLimiter] is for several clients of one licence in a process, [WithLimiter] for a pace that is
+// shared otherwise, and [NoRateLimit] for tests.
+//
 // # Data
 //
 // Nothing is dropped, shortened, cleared or reordered silently. Input is checked before anything is sent or counted, and

@@ -32,10 +32,12 @@ type RetryPolicy struct {
 // bounded by its context.
 type Timeouts struct {
 	Dial     time.Duration // 10 s to connect, and again for TLS; not with WithHTTPClient
-	Answer   time.Duration // 30 s for a call without file
+	Answer   time.Duration // 30 s for a call without file; one that takes as long slows the pace down, see RateLimit
 	Import   time.Duration // 10 min from the last byte of an import to the answer
 	Progress time.Duration // 60 s: the longest pause within an upload or download, which have no other limit
 }
+
+const defaultAnswer = 30 * time.Second
 
 // Option configures a client.
 type Option func(*config) error
@@ -182,7 +184,8 @@ func WithRateLimit(r RateLimit) Option {
 	}
 }
 
-// WithLimiter paces calls elsewhere, in place of the pace built in and of [WithRateLimit]. Token calls do not ask it.
+// WithLimiter paces calls elsewhere, in place of the pace built in and of [WithRateLimit]. Token calls do not ask it; only
+// one that [NewLimiter] made counts them.
 func WithLimiter(l Limiter) Option {
 	return func(c *config) error {
 		if l == nil {
@@ -258,7 +261,7 @@ func configure(opts []Option) (*config, error) {
 	}
 	c.timeouts = Timeouts{
 		Dial:     cmp.Or(c.timeouts.Dial, 10*time.Second),
-		Answer:   cmp.Or(c.timeouts.Answer, 30*time.Second),
+		Answer:   cmp.Or(c.timeouts.Answer, defaultAnswer),
 		Import:   cmp.Or(c.timeouts.Import, 10*time.Minute),
 		Progress: cmp.Or(c.timeouts.Progress, time.Minute),
 	}
@@ -275,16 +278,17 @@ func (c *config) build() (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	charge := func() {}
 	switch {
 	case c.limiter == nil:
-		pace, err := newPacer(c.rate)
-		if err != nil {
+		if c.limiter, err = newPacer(c.rate, c.answerTimeout()); err != nil {
 			return nil, err
 		}
-		c.limiter, charge = pace, pace.charge
 	case c.rate != RateLimit{}:
 		return nil, errors.New("actito: give one of WithRateLimit and WithLimiter")
+	}
+	charge := func() func() { return func() {} }
+	if own, ok := c.limiter.(*pacer); ok {
+		charge = own.charge
 	}
 	k := &core{
 		base: c.base, http: c.http, ownHTTP: c.http == nil, quota: quota, zone: zone, log: c.log,
@@ -297,7 +301,7 @@ func (c *config) build() (*core, error) {
 	if c.tokens == nil {
 		c.tokens = &keySource{key: c.key, base: c.base, head: k.headers.read,
 			call: func(ctx context.Context, call *transport.Call) (*http.Response, error) {
-				charge() // assumed: token calls count too; they never wait
+				defer charge()() // assumed: token calls count too; they never wait
 				return k.chain.Direct(ctx, call)
 			}}
 	}
@@ -319,6 +323,14 @@ func (c *config) build() (*core, error) {
 		Limits: transport.Timeouts{Answer: c.timeouts.Answer, Import: c.timeouts.Import, Progress: c.timeouts.Progress},
 	})
 	return k, nil
+}
+
+// answerTimeout is the bound of an attempt without file that is in force.
+func (c *config) answerTimeout() time.Duration {
+	if c.http != nil && c.http.Timeout > 0 {
+		return min(c.timeouts.Answer, c.http.Timeout)
+	}
+	return c.timeouts.Answer
 }
 
 func newTransport(dial time.Duration) *http.Transport {

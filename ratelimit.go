@@ -3,12 +3,7 @@ package actito
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"math"
-	"slices"
-	"sort"
-	"sync"
 	"time"
 )
 
@@ -50,29 +45,40 @@ type Limiter interface {
 }
 
 // RateLimit says how many calls the licence allows this client. The zero value is the licence's base: 100 calls a
-// minute and 5 at once (documented). Programs that share a licence share its limits: give each its part.
+// minute and 5 at once (documented). Programs that share a licence share its limits: give each its part, or its Share
+// if they are replicas of one program.
 //
 // Not more than CallsPerMinute start in any 60 seconds, whichever second they begin with; within that, bursts are not
 // delayed. Not more than Concurrent are in flight. Real-time calls go before background work, that before polling,
 // that before listing; within a class, whoever came first goes first. Every attempt counts, so does every call for a
-// token, which never waits: in the minute in which one is fetched under full load, one call more may start.
+// token, which never waits: when one is fetched under full load, one call more may start in that minute and be in flight.
 //
 // An upload or download starts only where two slots stay free for shorter calls, or all but one with a Concurrent of
 // one or two.
+//
+// Actito does not refuse calls above its limit, it slows them down, more each time (documented). That shows as attempts
+// that time out ([Timeouts].Answer), and then fewer calls are made: half as many a minute, at least one, and half again
+// if one that started since then times out too. RealTimeCalls shrinks in proportion. While answers are fast, each minute
+// brings back some of it, up to CallsPerMinute.
 type RateLimit struct {
 	// CallsPerMinute is from 1 to 100,000. 0 is 100, above which Actito slows the licence down (documented).
 	CallsPerMinute int
 	// Concurrent is at least 1. 0 is 5, above which Actito answers 429 (documented).
 	Concurrent int
 	// RealTimeCalls of the calls of any 60 seconds are kept for real time, less than CallsPerMinute. 0 is 20, or all
-	// but one with a smaller CallsPerMinute.
+	// but one with a smaller CallsPerMinute. Handlers whose calls come in larger bursts, and must not wait, need more.
 	RealTimeCalls int
 	// RealTimeSlots of the concurrent calls are kept for real time, less than Concurrent. 0 is 2, or all but one with
 	// a smaller Concurrent.
 	RealTimeSlots int
+	// Share is how many replicas of the program share these limits, without knowing of each other: each takes every
+	// field divided by Share and rounded down, so that all of them together never exceed the licence's. Of what real
+	// time keeps it takes less, if nothing were left for other calls. 0 and 1 are a program that is alone. A replica
+	// whose part is a single slot lends it to an upload for as long as that takes.
+	Share int
 }
 
-// withDefaults fills in the zeros and refuses what would stop a class for ever.
+// withDefaults fills in the zeros, refuses what would stop a class for ever, and takes the part of one replica.
 func (r RateLimit) withDefaults() (RateLimit, error) {
 	const mostCalls = 100_000 // each start of the last minute is remembered
 	for _, f := range []struct {
@@ -83,6 +89,7 @@ func (r RateLimit) withDefaults() (RateLimit, error) {
 		{"Concurrent", r.Concurrent},
 		{"RealTimeCalls", r.RealTimeCalls},
 		{"RealTimeSlots", r.RealTimeSlots},
+		{"Share", r.Share},
 	} {
 		if f.value < 0 {
 			return r, fmt.Errorf("actito: RateLimit.%s is %d: it must be positive, or 0 for the default", f.name, f.value)
@@ -103,270 +110,43 @@ func (r RateLimit) withDefaults() (RateLimit, error) {
 		return r, fmt.Errorf("actito: RateLimit.RealTimeSlots is %d of %d concurrent calls: nothing is left for other calls",
 			r.RealTimeSlots, r.Concurrent)
 	}
-	return r, nil
+	return r.part()
 }
 
-// pacer is the Limiter of one process.
-//
-// All who wait stand in one queue, and only its first is looked at. That is enough: what holds up a real-time call
-// holds up everybody, and what holds up background work holds up the classes below it. The exception, a transfer that
-// finds slots but not enough of them, holds up those behind it on purpose: short calls would otherwise take each slot
-// that becomes free, and the transfer would never start.
-type pacer struct {
-	limit    RateLimit
-	transfer int       // a transfer starts while fewer than this are in flight
-	epoch    time.Time // moments are counted from here, on the monotonic clock
-
-	mu           sync.Mutex
-	all          startLog // the newest CallsPerMinute starts
-	rest         startLog // those that are not real time, as many as real time leaves them
-	inFlight     int
-	restInFlight int
-	queue        []*waiter   // by class, then by arrival
-	timer        *time.Timer // nil while nobody waits
-}
-
-// waiter is one attempt: in the queue, then in flight, then done.
-type waiter struct {
-	Work
-	pacer    *pacer
-	ctx      context.Context //nolint:containedctx // the attempt's own; it lives as long as its wait
-	inFlight bool
-	ready    chan struct{} // closed when it starts; nil if it started at once
-}
-
-func newPacer(r RateLimit) (*pacer, error) {
-	r, err := r.withDefaults()
-	if err != nil {
-		return nil, err
+// part is what one of the replicas takes.
+func (r RateLimit) part() (RateLimit, error) {
+	replicas := max(1, r.Share)
+	if most := min(r.CallsPerMinute, r.Concurrent); replicas > most {
+		return r, fmt.Errorf("actito: RateLimit.Share is %d: that many replicas cannot have a part each of %d calls a minute and %d at once: "+
+			"run at most %d, let one process send for all, or let them share a limiter through Redis, see WithLimiter",
+			r.Share, r.CallsPerMinute, r.Concurrent, most)
 	}
-	return &pacer{
-		limit:    r,
-		transfer: r.Concurrent - min(2, r.Concurrent-1),
-		epoch:    time.Now(),
-		all:      newStartLog(r.CallsPerMinute),
-		rest:     newStartLog(r.CallsPerMinute - r.RealTimeCalls),
-	}, nil
+	p := RateLimit{CallsPerMinute: r.CallsPerMinute / replicas, Concurrent: r.Concurrent / replicas}
+	p.RealTimeCalls = min(r.RealTimeCalls/replicas, p.CallsPerMinute-1)
+	p.RealTimeSlots = min(r.RealTimeSlots/replicas, p.Concurrent-1)
+	return p, nil
 }
 
-// Acquire implements [Limiter].
-func (p *pacer) Acquire(ctx context.Context, work Work) (release func(), err error) {
+// NewLimiter makes the limiter that a client has built in: for a [Limiter] that wraps it, and for several clients of one
+// licence in one process, each of which is given it by [WithLimiter]. An attempt that takes 30 s, the default of
+// [Timeouts].Answer, counts as timed out.
+func NewLimiter(r RateLimit) (Limiter, error) {
+	p, err := newPacer(r, defaultAnswer)
+	if err != nil {
+		return nil, err // not a nil *pacer
+	}
+	return p, nil
+}
+
+// NoRateLimit is a [Limiter] that lets every attempt start at once, for tests against a fake:
+//
+//	actito.WithLimiter(actito.NoRateLimit{})
+type NoRateLimit struct{}
+
+// Acquire implements [Limiter]. It fails only if the context is over.
+func (NoRateLimit) Acquire(ctx context.Context, _ Work) (release func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if work.Transfer {
-		work.Class = max(work.Class, BackgroundWork)
-	}
-	w := &waiter{Work: work, pacer: p, ctx: ctx}
-
-	p.mu.Lock()
-	now := p.now()
-	p.enqueue(w)
-	p.dispatch(now)
-	if w.inFlight {
-		p.mu.Unlock()
-		return w.release, nil
-	}
-	if patience := w.patience(); patience < math.MaxInt64 {
-		if wait := p.foresee(w, now) - now; wait > patience {
-			p.drop(w, now)
-			p.mu.Unlock()
-			return nil, &BusyError{Op: w.Op, Class: w.Class, Wait: wait}
-		}
-	}
-	w.ready = make(chan struct{})
-	p.mu.Unlock()
-
-	var expired <-chan time.Time
-	if w.MaxWait > 0 {
-		timer := time.NewTimer(w.MaxWait)
-		defer timer.Stop()
-		expired = timer.C
-	}
-	select {
-	case <-w.ready:
-		return w.release, nil
-	case <-ctx.Done():
-	case <-expired:
-	}
-	return p.giveUp(w, now)
+	return func() {}, nil
 }
-
-// charge counts a call that does not wait, one for a token. It is not taken from what real time keeps.
-//
-// assumed: Actito counts these too; the documentation does not say.
-func (p *pacer) charge() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.now()
-	p.all.add(now)
-	p.rest.add(now)
-}
-
-func (p *pacer) now() time.Duration { return time.Since(p.epoch) }
-
-// patience returns how long w may wait, math.MaxInt64 for ever.
-func (w *waiter) patience() time.Duration {
-	patience := time.Duration(math.MaxInt64)
-	if deadline, ok := w.ctx.Deadline(); ok {
-		patience = time.Until(deadline) - 1 // a start at the deadline itself is too late
-	}
-	if w.MaxWait != 0 {
-		patience = min(patience, w.MaxWait)
-	}
-	return patience
-}
-
-// giveUp ends a wait since the moment asked because the context is over or MaxWait has passed.
-func (p *pacer) giveUp(w *waiter, asked time.Duration) (release func(), err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.now()
-	err = w.ctx.Err()
-	if err == nil {
-		p.dispatch(now) // MaxWait may pass in the very moment in which the minute does
-		if w.inFlight {
-			return w.release, nil
-		}
-	}
-	p.finish(w, now) // it may have started since
-	p.drop(w, now)
-	if errors.Is(err, context.Canceled) {
-		return nil, err
-	}
-	return nil, &BusyError{Op: w.Op, Class: w.Class, Wait: now - asked, Err: err}
-}
-
-func (w *waiter) release() {
-	w.pacer.mu.Lock()
-	defer w.pacer.mu.Unlock()
-	w.pacer.finish(w, w.pacer.now())
-}
-
-func (p *pacer) finish(w *waiter, now time.Duration) {
-	if !w.inFlight {
-		return
-	}
-	w.inFlight = false
-	p.inFlight--
-	if w.Class != RealTime {
-		p.restInFlight--
-	}
-	p.dispatch(now)
-}
-
-func (p *pacer) enqueue(w *waiter) {
-	behind := sort.Search(len(p.queue), func(i int) bool { return p.queue[i].Class > w.Class })
-	p.queue = slices.Insert(p.queue, behind, w)
-}
-
-func (p *pacer) drop(w *waiter, now time.Duration) {
-	if i := slices.Index(p.queue, w); i >= 0 {
-		p.queue = slices.Delete(p.queue, i, i+1)
-		p.dispatch(now)
-	}
-}
-
-// dispatch starts those who may start, in order, and sees to it that somebody calls it again for the first who may
-// not: a call that ends, or the timer.
-func (p *pacer) dispatch(now time.Duration) {
-	for len(p.queue) > 0 {
-		w := p.queue[0]
-		if w.ctx.Err() == nil { // else it is about to go, and must not use up a start
-			if !p.hasSlot(w) {
-				return
-			}
-			if at := p.opens(w.Class); at > now {
-				p.wakeIn(at - now)
-				return
-			}
-			p.start(w, now)
-		}
-		p.queue = slices.Delete(p.queue, 0, 1)
-	}
-	if p.timer != nil {
-		p.timer.Stop()
-		p.timer = nil
-	}
-}
-
-func (p *pacer) hasSlot(w *waiter) bool {
-	switch {
-	case w.Transfer && p.inFlight >= p.transfer:
-		return false
-	case w.Class != RealTime && p.restInFlight >= p.limit.Concurrent-p.limit.RealTimeSlots:
-		return false
-	}
-	return p.inFlight < p.limit.Concurrent
-}
-
-// opens returns the first moment at which the minute has room for a start of this class.
-func (p *pacer) opens(c Class) time.Duration {
-	if c == RealTime {
-		return p.all.opens()
-	}
-	return max(p.all.opens(), p.rest.opens())
-}
-
-func (p *pacer) start(w *waiter, now time.Duration) {
-	p.all.add(now)
-	p.inFlight++
-	if w.Class != RealTime {
-		p.rest.add(now)
-		p.restInFlight++
-	}
-	w.inFlight = true
-	if w.ready != nil {
-		close(w.ready)
-	}
-}
-
-func (p *pacer) wakeIn(d time.Duration) {
-	if p.timer != nil {
-		p.timer.Reset(d)
-		return
-	}
-	p.timer = time.AfterFunc(d, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.dispatch(p.now())
-	})
-}
-
-// foresee returns the moment at which w starts if nobody comes before it and every slot is free in time.
-func (p *pacer) foresee(w *waiter, now time.Duration) time.Duration {
-	all, rest := p.all.clone(), p.rest.clone()
-	at := now
-	for _, ahead := range p.queue {
-		at = max(at, all.opens())
-		if ahead.Class != RealTime {
-			at = max(at, rest.opens())
-			rest.add(at)
-		}
-		all.add(at)
-		if ahead == w {
-			break
-		}
-	}
-	return at
-}
-
-// startLog remembers as many starts as a minute may have. One more may start a minute after the oldest of them, so
-// that 60 seconds, the first instant included and the last one not, never hold more.
-type startLog struct {
-	starts []time.Duration // a ring
-	oldest int
-}
-
-func newStartLog(perMinute int) startLog {
-	return startLog{starts: slices.Repeat([]time.Duration{-time.Minute}, perMinute)}
-}
-
-func (l *startLog) opens() time.Duration { return l.starts[l.oldest] + time.Minute }
-
-func (l *startLog) add(at time.Duration) {
-	l.starts[l.oldest] = at
-	l.oldest = (l.oldest + 1) % len(l.starts)
-}
-
-func (l *startLog) clone() startLog { return startLog{slices.Clone(l.starts), l.oldest} }

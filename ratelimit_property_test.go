@@ -1,9 +1,12 @@
 package actito
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -53,7 +56,7 @@ func attemptsOf(t *rapid.T, classes ...Class) []*attempt {
 				Transfer: rapid.IntRange(0, 4).Draw(t, "transfer") == 0,
 			},
 			asks:  at,
-			holds: seconds(0, 30, "holds"),
+			holds: seconds(0, 30, "holds") + time.Duration(i*i*i), // cubes: no two end at the same moment
 		}
 		switch rapid.IntRange(0, 6).Draw(t, "patience") {
 		case 0:
@@ -68,9 +71,10 @@ func attemptsOf(t *rapid.T, classes ...Class) []*attempt {
 }
 
 // run lets the attempts happen in virtual time. It hangs, which synctest reports, if a wake-up is lost.
-func run(t *testing.T, limit RateLimit, attempts []*attempt) {
+func run(t *testing.T, limit RateLimit, change func(*pacer), attempts []*attempt) {
 	synctest.Test(t, func(t *testing.T) {
 		p, began := mustPacer(t, limit), time.Now()
+		change(p)
 		var all sync.WaitGroup
 		for _, a := range attempts {
 			all.Go(func() {
@@ -113,7 +117,8 @@ func TestPaceHoldsForAnyArrivals(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		limit := limitOf(rt)
 		attempts := attemptsOf(rt, RealTime, BackgroundWork, Polling, Listing)
-		run(t, limit, attempts)
+		answer := rapid.SampledFrom([]time.Duration{time.Hour, 25 * time.Second, 10 * time.Second}).Draw(rt, "answer")
+		run(t, limit, func(p *pacer) { p.answer = answer }, attempts)
 		limit, err := limit.withDefaults()
 		require.NoError(rt, err)
 
@@ -127,12 +132,15 @@ func TestPaceHoldsForAnyArrivals(t *testing.T) {
 				rest = append(rest, a)
 			}
 		}
+		pace := paceOf(limit, answer, started)
 		for _, a := range started {
-			if n := startsIn(started, a.started); n > limit.CallsPerMinute {
-				rt.Fatalf("%d calls start in the minute from %s", n, a.started)
+			now := pace(a.started)
+			if n := startsUntil(started, a.started); n > now {
+				rt.Fatalf("%d calls start in the minute until %s, at a pace of %d", n, a.started, now)
 			}
-			if n := startsIn(rest, a.started); n > limit.CallsPerMinute-limit.RealTimeCalls {
-				rt.Fatalf("%d calls that are not real time start in the minute from %s", n, a.started)
+			others := now - limit.RealTimeCalls*now/limit.CallsPerMinute
+			if n := startsUntil(rest, a.started); a.class() != RealTime && n > others {
+				rt.Fatalf("%d calls that are not real time start in the minute until %s, at a pace of %d", n, a.started, others)
 			}
 			if n := inFlight(started, a); n > limit.Concurrent-1 {
 				rt.Fatalf("%d calls are in flight when %s starts", n, a.Op)
@@ -159,9 +167,54 @@ func TestPaceHoldsForAnyArrivals(t *testing.T) {
 	})
 }
 
-func startsIn(calls []*attempt, from time.Duration) (n int) {
+// paceOf tells how many calls a minute are in force at a moment, from what became of the attempts.
+func paceOf(limit RateLimit, answer time.Duration, started []*attempt) func(time.Duration) int {
+	type change struct {
+		at   time.Duration
+		pace int
+	}
+	full, halved := limit.CallsPerMinute, time.Duration(0)
+	known, answered := full, false
+	changes := []change{{0, full}}
+	byEnd := slices.SortedFunc(slices.Values(started), func(a, b *attempt) int { return cmp.Compare(a.ended, b.ended) })
+	for _, a := range byEnd {
+		last := changes[len(changes)-1]
+		left := a.deadline > 0 && a.ended >= a.asks+a.deadline || a.cancels > 0 && a.ended >= a.asks+a.cancels
+		switch {
+		case a.Transfer || a.started < halved: // which says nothing about the pace in force
+		case a.ended-a.started >= answer:
+			half := max(1, last.pace/2)
+			if answered {
+				known = half
+			}
+			halved, answered = a.ended, false
+			changes = append(changes, change{a.ended, half})
+		case left:
+		default:
+			answered = true
+			if last.pace == full || a.ended-last.at < time.Minute {
+				continue
+			}
+			more := last.pace + max(1, full/100)
+			if last.pace < known {
+				more = min(2*last.pace, known)
+			}
+			changes = append(changes, change{a.ended, min(more, full)})
+		}
+	}
+	return func(at time.Duration) int {
+		after := slices.IndexFunc(changes, func(c change) bool { return c.at > at })
+		if after < 0 {
+			after = len(changes)
+		}
+		return changes[after-1].pace
+	}
+}
+
+// startsUntil counts the starts of the 60 seconds that end with a moment.
+func startsUntil(calls []*attempt, moment time.Duration) (n int) {
 	for _, c := range calls {
-		if c.started >= from && c.started < from+time.Minute {
+		if c.started > moment-time.Minute && c.started <= moment {
 			n++
 		}
 	}
@@ -211,19 +264,22 @@ func checkEnd(t *rapid.T, a *attempt) {
 	}
 }
 
-// Whatever others do, real-time calls that stay within what is kept for them never wait.
+// Whatever others do, real-time calls that stay within what is kept for them never wait. What is kept shrinks with the
+// pace.
 func TestRealTimeIsNeverStarved(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		limit := RateLimit{CallsPerMinute: 20, Concurrent: 4, RealTimeCalls: 6, RealTimeSlots: 2}
+		pace := rapid.SampledFrom([]int{20, 17, 14, 10, 7, 4}).Draw(rt, "pace")
+		every := time.Minute / time.Duration(6*pace/20)
 		attempts := attemptsOf(rt, BackgroundWork, Polling, Listing)
 		first := time.Duration(rapid.IntRange(0, 9999).Draw(rt, "first")) * time.Millisecond
 		var realTime []*attempt
-		for i := range 30 { // one every ten seconds, each for less than twenty
+		for i := range 30 { // each for less than twice as long as until the next one
 			holds := time.Duration(rapid.IntRange(0, 19).Draw(rt, "real time holds")) * time.Second
-			realTime = append(realTime, &attempt{asks: first + time.Duration(i)*10*time.Second, holds: holds})
+			realTime = append(realTime, &attempt{asks: first + time.Duration(i)*every, holds: holds})
 		}
-		run(t, limit, append(attempts, realTime...))
+		run(t, limit, atPace(pace), append(attempts, realTime...))
 		for _, a := range realTime {
 			if a.err != nil || a.started != a.asks {
 				rt.Fatalf("asked at %s, started at %s: %v", a.asks, a.started, a.err)
@@ -232,23 +288,29 @@ func TestRealTimeIsNeverStarved(t *testing.T) {
 	})
 }
 
+// atPace keeps the pace where a slow service brought it.
+func atPace(pace int) func(*pacer) {
+	return func(p *pacer) { p.tempo.pace, p.tempo.changed, p.answer = pace, math.MaxInt64, time.Hour }
+}
+
 // With slots for all, the forecast is exact unless somebody overtakes: who is refused could not have started in time.
 func TestTheForecastIsExact(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		limit := limitOf(rt)
 		limit.Concurrent, limit.RealTimeSlots = 1000, 1
+		pace := rapid.IntRange(1, limit.CallsPerMinute).Draw(rt, "pace")
 		class := rapid.SampledFrom([]Class{RealTime, Listing}).Draw(rt, "one class")
 		attempts := attemptsOf(rt, class)
 		for _, a := range attempts {
 			a.Transfer, a.MaxWait, a.deadline, a.cancels = false, 0, 0, 0
 		}
 		last := attempts[len(attempts)-1]
-		run(t, limit, attempts)
+		run(t, limit, atPace(pace), attempts)
 		waits := last.started - last.asks
 
 		last.MaxWait = max(waits, 1)
-		run(t, limit, attempts)
+		run(t, limit, atPace(pace), attempts)
 		if last.err != nil || last.started != last.asks+waits {
 			rt.Fatalf("a wait of %s was not allowed: %v", waits, last.err)
 		}
@@ -256,7 +318,7 @@ func TestTheForecastIsExact(t *testing.T) {
 			return
 		}
 		last.MaxWait = waits - 1
-		run(t, limit, attempts)
+		run(t, limit, atPace(pace), attempts)
 		var busy *BusyError
 		if !errors.As(last.err, &busy) || busy.Wait != waits || last.started != last.asks {
 			rt.Fatalf("a wait of %s was not foreseen at %s: %v at %s", waits, last.asks, last.err, last.started)

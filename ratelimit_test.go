@@ -10,11 +10,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 func mustPacer(t testing.TB, r RateLimit) *pacer {
 	t.Helper()
-	p, err := newPacer(r)
+	p, err := newPacer(r, defaultAnswer)
 	require.NoError(t, err)
 	return p
 }
@@ -60,11 +61,19 @@ func (tl *timeline) names() []string {
 func TestRateLimitFillsInDefaults(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ give, want RateLimit }{
-		"the zero value is the licence's base":      {RateLimit{}, RateLimit{100, 5, 20, 2}},
-		"what is set stays":                         {RateLimit{200, 10, 50, 3}, RateLimit{200, 10, 50, 3}},
-		"small limits leave one to other calls":     {RateLimit{CallsPerMinute: 15, Concurrent: 2}, RateLimit{15, 2, 14, 1}},
-		"limits of one are shared by every class":   {RateLimit{CallsPerMinute: 1, Concurrent: 1}, RateLimit{1, 1, 0, 0}},
-		"three slots leave one beside the two kept": {RateLimit{Concurrent: 3}, RateLimit{100, 3, 20, 2}},
+		"the zero value is the licence's base":      {RateLimit{}, RateLimit{100, 5, 20, 2, 0}},
+		"what is set stays":                         {RateLimit{200, 10, 50, 3, 0}, RateLimit{200, 10, 50, 3, 0}},
+		"small limits leave one to other calls":     {RateLimit{CallsPerMinute: 15, Concurrent: 2}, RateLimit{15, 2, 14, 1, 0}},
+		"limits of one are shared by every class":   {RateLimit{CallsPerMinute: 1, Concurrent: 1}, RateLimit{1, 1, 0, 0, 0}},
+		"three slots leave one beside the two kept": {RateLimit{Concurrent: 3}, RateLimit{100, 3, 20, 2, 0}},
+
+		"a share of one is everything":                         {RateLimit{Share: 1}, RateLimit{100, 5, 20, 2, 0}},
+		"a share of two is half, rounded down":                 {RateLimit{Share: 2}, RateLimit{50, 2, 10, 1, 0}},
+		"a share may be a single slot, kept for nobody":        {RateLimit{Share: 3}, RateLimit{33, 1, 6, 0, 0}},
+		"the last share that is something":                     {RateLimit{Share: 5}, RateLimit{20, 1, 4, 0, 0}},
+		"what real time keeps is shared too":                   {RateLimit{200, 20, 90, 9, 4}, RateLimit{50, 5, 22, 2, 0}},
+		"a part of it may be nothing":                          {RateLimit{CallsPerMinute: 100, Concurrent: 8, RealTimeCalls: 3, RealTimeSlots: 3, Share: 4}, RateLimit{25, 2, 0, 0, 0}},
+		"a part of it leaves one call and slot to other calls": {RateLimit{CallsPerMinute: 11, Concurrent: 5, RealTimeCalls: 10, RealTimeSlots: 4, Share: 2}, RateLimit{5, 2, 4, 1, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -88,13 +97,65 @@ func TestRateLimitRefusesWhatCannotWork(t *testing.T) {
 		"a reserve of every call":           {RateLimit{CallsPerMinute: 30, RealTimeCalls: 30}, "nothing is left"},
 		"a reserve of every slot":           {RateLimit{RealTimeSlots: 5}, "nothing is left"},
 		"more calls than can be remembered": {RateLimit{CallsPerMinute: math.MaxInt}, "at most 100000"},
+		"a negative share":                  {RateLimit{Share: -1}, "RateLimit.Share is -1"},
+		"more replicas than slots":          {RateLimit{Share: 6}, "RateLimit.Share is 6: that many replicas cannot have a part each of 100 calls a minute and 5 at once: run at most 5"},
+		"more replicas than calls":          {RateLimit{CallsPerMinute: 3, Concurrent: 10, Share: 4}, "one process"},
+		"any number of replicas":            {RateLimit{Share: math.MaxInt}, "through Redis"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := newPacer(tt.give)
+			limiter, err := NewLimiter(tt.give)
+			require.ErrorContains(t, err, tt.want)
+			assert.Nil(t, limiter)
+			_, err = New("key", "MyEntity", WithEnvironment(Env1), WithRateLimit(tt.give))
 			require.ErrorContains(t, err, tt.want)
 		})
 	}
+}
+
+func TestTheSharesNeverExceedTheLicence(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		licence := limitOf(rt)
+		licence.Share = rapid.IntRange(1, min(licence.CallsPerMinute, licence.Concurrent)).Draw(rt, "share")
+		part, err := licence.withDefaults()
+		require.NoError(rt, err)
+		require.LessOrEqual(rt, licence.Share*part.CallsPerMinute, licence.CallsPerMinute)
+		require.LessOrEqual(rt, licence.Share*part.Concurrent, licence.Concurrent)
+		require.Less(rt, part.RealTimeCalls, part.CallsPerMinute)
+		require.Less(rt, part.RealTimeSlots, part.Concurrent)
+		require.Less(rt, licence.CallsPerMinute-licence.Share*part.CallsPerMinute, licence.Share, "no more is left unused than rounding takes")
+	})
+}
+
+func TestAReplicaKeepsToItsShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := mustPacer(t, RateLimit{Share: 2})
+		for range 48 {
+			mustStart(t, p, Work{})()
+		}
+		for range 2 {
+			mustStart(t, p, Work{})
+		}
+		_, err := p.Acquire(t.Context(), Work{MaxWait: time.Second})
+		var busy *BusyError
+		require.ErrorAs(t, err, &busy)
+		assert.Equal(t, time.Minute, busy.Wait)
+	})
+}
+
+func TestNoRateLimitNeverWaits(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	for range 1000 {
+		release, err := NoRateLimit{}.Acquire(ctx, Work{Transfer: true, MaxWait: -1})
+		require.NoError(t, err)
+		defer release() // not before the last one has started
+	}
+	cancel()
+	_, err := NoRateLimit{}.Acquire(ctx, Work{})
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestABurstIsNotDelayedAndTheNextCallWaitsForTheMinute(t *testing.T) {
@@ -305,7 +366,7 @@ func TestTokenCallsCountButNeverWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := mustPacer(t, RateLimit{CallsPerMinute: 10, RealTimeCalls: 4})
-		p.charge()
+		p.charge()()
 		for range 5 {
 			mustStart(t, p, Work{Class: Listing})()
 		}
@@ -318,13 +379,37 @@ func TestTokenCallsCountButNeverWait(t *testing.T) {
 		require.ErrorIs(t, err, ErrBusy)
 
 		time.Sleep(30 * time.Second)
-		p.charge() // the eleventh in this minute: the next minute pays for it
+		p.charge()() // the eleventh in this minute: the next minute pays for it
 		time.Sleep(30 * time.Second)
 		for range 9 {
 			mustStart(t, p, Work{})()
 		}
 		_, err = p.Acquire(t.Context(), Work{MaxWait: 29 * time.Second})
 		require.ErrorIs(t, err, ErrBusy)
+	})
+}
+
+func TestTokenCallsTakeASlotButNeverWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := mustPacer(t, RateLimit{})
+		for range 2 {
+			mustStart(t, p, Work{Class: Polling})
+		}
+		token := p.charge()
+		_, err := p.Acquire(t.Context(), Work{Class: Polling, MaxWait: time.Second})
+		require.ErrorIs(t, err, ErrBusy, "the token is taken from what others have")
+		for range 2 {
+			mustStart(t, p, Work{})
+		}
+		another := p.charge() // the sixth in flight
+		token()
+		_, err = p.Acquire(t.Context(), Work{MaxWait: time.Second})
+		require.ErrorIs(t, err, ErrBusy)
+		time.Sleep(time.Hour)
+		another()
+		assert.Equal(t, 100, p.tempo.pace, "a token that is slow says nothing about the pace")
+		mustStart(t, p, Work{})
 	})
 }
 

@@ -339,7 +339,7 @@ func (c *Client) table(ctx context.Context, kind TableType, table string) (table
 	}
 	var errs []error
 	for _, k := range kinds {
-		s, err := c.Structures.find(ctx, k, table, nil)
+		s, err := c.Structures.find(ctx, k, table, []CallOption{Background()}) // as what waits for it: not behind a backlog
 		if err != nil {
 			errs = append(errs, err)
 			if !errors.Is(err, ErrNotFound) {

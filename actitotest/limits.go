@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Limits are those of the licence. A zero field is the service's base value, a
-// negative one is no limit.
+// Limits are those of the licence. A zero limit is the service's base value, a
+// negative one is none.
 type Limits struct {
 	// ImportsPerDay is how many imports may load one table in a day: 12. Past it,
 	// the call that starts one answers 429.
@@ -21,8 +21,12 @@ type Limits struct {
 	// Concurrent is how many calls may run at once: 5. Past it, a call answers 429.
 	Concurrent int
 	// PerMinute is how many calls of the last minute are answered at once: 100.
-	// Past it, each call waits by the fake's clock, 100 ms longer than the one before.
+	// Past it, each call waits by the fake's clock, 100 ms longer than the one before,
+	// or for SlowCall.
 	PerMinute int
+	// SlowCall is how long each call past PerMinute waits, in place of the growing
+	// steps: more than a client's patience shows what it does about time-outs.
+	SlowCall time.Duration
 }
 
 const slowDownStep = 100 * time.Millisecond // assumed: no numbers are documented
@@ -79,7 +83,11 @@ func (s *Server) delay() time.Duration {
 	defer s.mu.Unlock()
 	minuteAgo := s.clock.Now().Add(-time.Minute)
 	s.calls = slices.DeleteFunc(s.calls, func(t time.Time) bool { return !t.After(minuteAgo) })
-	return time.Duration(max(0, len(s.calls)-unlimited(s.limits.PerMinute, 100))) * slowDownStep
+	past := max(0, len(s.calls)-unlimited(s.limits.PerMinute, 100))
+	if past > 0 && s.limits.SlowCall > 0 {
+		return s.limits.SlowCall
+	}
+	return time.Duration(past) * slowDownStep
 }
 
 // overQuota refuses an import of tables of which one has none left today.

@@ -2,7 +2,10 @@ module github.com/actito-go/actito/benchmarks
 
 go 1.26.0
 
-require github.com/actito-go/actito v0.0.0
+require (
+	github.com/actito-go/actito v0.0.0
+	golang.org/x/time v0.16.0
+)
 
 require (
 	github.com/google/go-querystring v1.2.0 // indirect
