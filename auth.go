@@ -198,7 +198,7 @@ func (t *tokenCache) Token(ctx context.Context) (string, error) {
 		return t.token.AccessToken, nil
 	}
 	if t.fetch == nil && t.life.Err() == nil && !now.Before(t.notBefore) {
-		t.start()
+		t.start(valid)
 	}
 	f, failed := t.fetch, t.failed
 	token := t.token.AccessToken
@@ -223,12 +223,15 @@ func (t *tokenCache) Token(ctx context.Context) (string, error) {
 
 var errClosed = errors.New("actito: the client is closed")
 
+// early marks the context of a fetch for which nobody waits, since the old token is still good.
+type early struct{}
+
 // start fetches under the client's life, not under the caller's context: others wait for it too.
-func (t *tokenCache) start() {
+func (t *tokenCache) start(isEarly bool) {
 	f := &fetch{done: make(chan struct{})}
 	t.fetch = f
 	t.work.Go(func() {
-		ctx, cancel := context.WithTimeout(t.life, fetchTimeout)
+		ctx, cancel := context.WithTimeout(context.WithValue(t.life, early{}, isEarly), fetchTimeout)
 		defer cancel()
 		asked := time.Now()
 		f.token, f.err = t.ask(ctx)

@@ -219,7 +219,7 @@ func joinNames(tables []tableRef, by string) string {
 // the import's table is closed until its budget resets. Of several tables nobody can tell which one is full: they are
 // closed to imports of them together.
 func (im *importRun) tooMany(ctx context.Context, err error, b *booking, tables []tableRef) error {
-	probe := request{op: "probe", method: http.MethodGet, path: pathEntities, single: true, class: Polling}
+	probe := request{op: "probe", method: http.MethodGet, path: pathEntities, single: true, class: BackgroundWork}
 	if _, refused := im.c.send(ctx, &probe, nil); refused != nil {
 		return err
 	}

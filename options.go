@@ -184,8 +184,8 @@ func WithRateLimit(r RateLimit) Option {
 	}
 }
 
-// WithLimiter paces calls elsewhere, in place of the pace built in and of [WithRateLimit]. Token calls do not ask it; only
-// one that [NewLimiter] made counts them.
+// WithLimiter paces calls elsewhere, in place of the pace built in and of [WithRateLimit]. A call for a token asks it only
+// if nobody waits for that token; of the others only a limiter of [NewLimiter] takes note.
 func WithLimiter(l Limiter) Option {
 	return func(c *config) error {
 		if l == nil {
@@ -286,10 +286,6 @@ func (c *config) build() (*core, error) {
 	case c.rate != RateLimit{}:
 		return nil, errors.New("actito: give one of WithRateLimit and WithLimiter")
 	}
-	charge := func() func() { return func() {} }
-	if own, ok := c.limiter.(*pacer); ok {
-		charge = own.charge
-	}
 	k := &core{
 		base: c.base, http: c.http, ownHTTP: c.http == nil, quota: quota, zone: zone, log: c.log,
 		headers: makeHeaders(c.agent), dryRun: c.dryRun, unprefixed: c.unprefixed, profilesV5: c.profilesV5,
@@ -301,7 +297,7 @@ func (c *config) build() (*core, error) {
 	if c.tokens == nil {
 		c.tokens = &keySource{key: c.key, base: c.base, head: k.headers.read,
 			call: func(ctx context.Context, call *transport.Call) (*http.Response, error) {
-				defer charge()() // assumed: token calls count too; they never wait
+				defer tokenTurn(ctx, limiter)()
 				return k.chain.Direct(ctx, call)
 			}}
 	}
@@ -323,6 +319,21 @@ func (c *config) build() (*core, error) {
 		Limits: transport.Timeouts{Answer: c.timeouts.Answer, Import: c.timeouts.Import, Progress: c.timeouts.Progress},
 	})
 	return k, nil
+}
+
+// tokenTurn is the turn of a call for a token. One that comes early waits for it, but not for long; others must not wait,
+// since those who wait for them have had their turns.
+func tokenTurn(ctx context.Context, limiter Limiter) (release func()) {
+	const patience = 10 * time.Second
+	if isEarly, _ := ctx.Value(early{}).(bool); isEarly {
+		if release, err := limiter.Acquire(ctx, Work{Op: opToken, Class: RealTime, MaxWait: patience}); err == nil {
+			return release
+		}
+	}
+	if own, ok := limiter.(*pacer); ok {
+		return own.charge()
+	}
+	return func() {}
 }
 
 // answerTimeout is the bound of an attempt without file that is in force.

@@ -102,7 +102,7 @@ func (p *pacer) Acquire(ctx context.Context, work Work) (release func(), err err
 	return p.giveUp(w, now)
 }
 
-// charge starts a call that does not wait, one for a token. It is not taken from what real time keeps.
+// charge starts a call that must not wait, one for a token. It is not taken from what real time keeps.
 //
 // assumed: Actito counts these too; the documentation does not say.
 func (p *pacer) charge() (release func()) {

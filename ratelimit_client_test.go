@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,6 +90,49 @@ func TestReplicasWithTheirSharesStayWithinTheLicence(t *testing.T) {
 		require.Equal(t, 3*33-3, calls, "beside a token for each")
 		require.Zero(t, time.Since(began), "nobody was slowed down")
 	})
+}
+
+func TestARefreshedTokenTakesItsTurnWhileTheOldOneIsGood(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		calls   time.Duration
+		refused int // as one too many at once
+		after   time.Duration
+	}{
+		"when a call has ended":    {3 * time.Second, 0, 2 * time.Second},
+		"or is too urgent to wait": {20 * time.Second, 1, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				server := newShop(t, actitotest.InMemory())
+				get := getAnn(t, newClient(t, server, inProcess(server)))
+				require.ErrorIs(t, get(t.Context()), actito.ErrNotFound)
+				server.Fail(actitotest.OpProfileGet, actitotest.Times(5, actitotest.Delay(tt.calls)))
+				var calls sync.WaitGroup
+				time.Sleep(12*time.Minute - time.Second)
+				for range 4 {
+					calls.Go(func() { _ = get(t.Context()) })
+				}
+				time.Sleep(time.Second) // the token is old, and the fifth call sees it
+				calls.Go(func() { _ = get(t.Context()) })
+				began := time.Now()
+				time.Sleep(tt.after)
+				synctest.Wait()
+				tokens := server.Requests(actitotest.OpToken)
+				require.Len(t, tokens, 2)
+				require.LessOrEqual(t, tokens[1].Time.Sub(began), tt.after)
+				calls.Wait()
+				refused := 0
+				for _, r := range server.Requests() {
+					if r.Status == http.StatusTooManyRequests {
+						refused++
+					}
+				}
+				require.Equal(t, tt.refused, refused)
+			})
+		})
+	}
 }
 
 func TestAClientWithoutRateLimitIsAsFastAsItsService(t *testing.T) {

@@ -122,7 +122,7 @@ func TestADayAtTheLimit(t *testing.T) {
 		limit   actito.RateLimit
 		kept    int           // for real time
 		singles float64       // real-time calls a minute, beside the bursts
-		every   time.Duration // a burst; the first comes after half of that
+		every   time.Duration // a burst comes, half as long to half as long again after the one before
 	}{
 		"with what is kept by default":         {actito.RateLimit{}, 20, 9.9, 11 * time.Hour},
 		"with as much kept as the bursts need": {actito.RateLimit{RealTimeCalls: 80}, 80, 7, 20 * time.Minute},
@@ -201,7 +201,8 @@ func (d *day) callAtRandom(ctx context.Context, t *testing.T, perMinute float64)
 }
 
 func (d *day) burst(ctx context.Context, t *testing.T, every time.Duration) {
-	for pause := every / 2; sleep(ctx, pause); pause = every {
+	random := rand.New(rand.NewPCG(3, 4)) // the same in each run
+	for sleep(ctx, every/2+time.Duration(random.Int64N(int64(every)))) {
 		for range 60 {
 			d.call(ctx, t)
 		}
