@@ -149,6 +149,16 @@ func newPacer(r RateLimit) (*pacer, error) {
 	}, nil
 }
 
+// NewLimiter makes the limiter that a client has built in: for a [Limiter] that wraps it, and for several clients of one
+// licence in one process, each of which is given it by [WithLimiter].
+func NewLimiter(r RateLimit) (Limiter, error) {
+	p, err := newPacer(r)
+	if err != nil {
+		return nil, err // not a nil *pacer
+	}
+	return p, nil
+}
+
 // Acquire implements [Limiter].
 func (p *pacer) Acquire(ctx context.Context, work Work) (release func(), err error) {
 	if err := ctx.Err(); err != nil {

@@ -97,6 +97,21 @@ func TestRateLimitRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
+func TestNewLimiterPacesAsTheClientDoes(t *testing.T) {
+	t.Parallel()
+	limiter, err := NewLimiter(RateLimit{Concurrent: 1})
+	require.NoError(t, err)
+	release, err := limiter.Acquire(t.Context(), Work{})
+	require.NoError(t, err)
+	_, err = limiter.Acquire(t.Context(), Work{MaxWait: -1})
+	require.ErrorIs(t, err, ErrBusy)
+	release()
+
+	limiter, err = NewLimiter(RateLimit{Concurrent: -1})
+	require.ErrorContains(t, err, "RateLimit.Concurrent is -1")
+	assert.True(t, limiter == nil, "a Limiter that holds a nil pointer would look usable")
+}
+
 func TestABurstIsNotDelayedAndTheNextCallWaitsForTheMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
