@@ -72,6 +72,10 @@ type RateLimit struct {
 	RealTimeSlots int
 }
 
+// Resolve returns the limits with every zero filled in, as a [Limiter] has to keep them, or says why they cannot work.
+// It is for limiters that are written elsewhere and configured alike.
+func (r RateLimit) Resolve() (RateLimit, error) { return r.withDefaults() }
+
 // withDefaults fills in the zeros and refuses what would stop a class for ever.
 func (r RateLimit) withDefaults() (RateLimit, error) {
 	const mostCalls = 100_000 // each start of the last minute is remembered

@@ -68,7 +68,7 @@ func TestRateLimitFillsInDefaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := tt.give.withDefaults()
+			got, err := tt.give.Resolve()
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, got)
 		})
