@@ -117,7 +117,7 @@ func (l *Limiter) talk() {
 func (l *Limiter) plan() {
 	var in time.Duration
 	switch {
-	case l.outage != nil && len(l.outage.waiting)+len(l.held) > 0:
+	case l.outage != nil && len(l.outage.waiting)+len(l.held)+len(l.late) > 0:
 		in = time.Until(l.outage.tried.Add(tryAgain))
 	case l.outage == nil && len(l.waiting) > 0:
 		in = l.pause

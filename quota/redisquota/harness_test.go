@@ -67,13 +67,27 @@ func (w *world) process(rate actito.RateLimit, opts ...Option) *process {
 		// It would look up the host's name, which is not for a bubble.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
-	w.t.Cleanup(func() { _ = client.Close() })
 	way := &way{}
 	client.AddHook(way)
 	limiter, err := NewLimiter(client, rate, append([]Option{Licence("acme")}, opts...)...)
 	require.NoError(w.t, err)
 	limiter.window = w.minute
-	return &process{limiter, way}
+	p := &process{limiter, way}
+	w.t.Cleanup(func() {
+		for p.talks() {
+			if w.redis != nil {
+				time.Sleep(time.Second)
+			}
+		}
+		_ = client.Close()
+	})
+	return p
+}
+
+func (p *process) talks() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.talking
 }
 
 // mustStart acquires, and fails unless there is a turn now.
@@ -112,16 +126,29 @@ func (p *process) waits(calls int) {
 type way struct {
 	mu       sync.Mutex
 	commands []string
-	there    time.Duration // how long a command takes to get there
-	back     time.Duration // and its answer to get back
-	cut      error         // what becomes of commands that are sent
-	lost     error         // what becomes of answers
+	weather
+}
+
+type weather struct {
+	there  time.Duration // how long a command takes to get there
+	back   time.Duration // and its answer to get back
+	cut    error         // what becomes of commands that are sent
+	lost   error         // what becomes of answers
+	twice  bool          // commands are sent twice
+	answer string        // what comes instead of answers
 }
 
 func (w *way) set(change func(w *way)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	change(w)
+}
+
+// members returns what Redis has under the key of the licence.
+func (w *world) members(key string) []string {
+	members, err := w.redis.ZMembers("{actito:acme}:pace:" + key)
+	require.NoError(w.t, err)
+	return members
 }
 
 // sent returns how many commands went to Redis.
@@ -141,22 +168,28 @@ func (w *way) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		w.mu.Lock()
 		w.commands = append(w.commands, cmd.Name())
-		there, back, cut, lost := w.there, w.back, w.cut, w.lost
+		now := w.weather
 		w.mu.Unlock()
-		if there > 0 {
-			time.Sleep(there)
+		if now.there > 0 {
+			time.Sleep(now.there)
 		}
-		if cut != nil {
-			cmd.SetErr(cut)
-			return cut
+		if now.cut != nil {
+			cmd.SetErr(now.cut)
+			return now.cut
 		}
 		err := next(ctx, cmd)
-		if back > 0 {
-			time.Sleep(back)
+		if now.twice {
+			err = next(ctx, cmd)
 		}
-		if lost != nil {
-			cmd.SetErr(lost)
-			return lost
+		if now.back > 0 {
+			time.Sleep(now.back)
+		}
+		if now.lost != nil {
+			cmd.SetErr(now.lost)
+			return now.lost
+		}
+		if cmd, ok := cmd.(*redis.Cmd); ok && now.answer != "" {
+			cmd.SetVal(now.answer)
 		}
 		return err
 	}
