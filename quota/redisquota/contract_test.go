@@ -93,6 +93,20 @@ var contract = map[string]func(*testing.T, *world){
 		all.Wait()
 		b.mustStart(t, actito.Work{Class: actito.Polling})
 	},
+	"a slot is kept for who waits for it in another process": func(t *testing.T, w *world) {
+		rate := actito.RateLimit{Concurrent: 1}
+		a, b, c := w.process(rate), w.process(rate), w.process(rate)
+		release := a.mustStart(t, actito.Work{})
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := b.Acquire(t.Context(), actito.Work{})
+			assert.NoError(t, err)
+		})
+		b.waits(1)
+		release()
+		c.mustBusy(t, actito.Work{})
+		all.Wait()
+	},
 	"who cannot wait makes room at once": func(t *testing.T, w *world) {
 		a := w.process(actito.RateLimit{})
 		for range 3 {
@@ -210,7 +224,7 @@ func TestTheContractHoldsOnARealServer(t *testing.T) {
 	for name, test := range contracts() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			real(t, test)
+			onServer(t, test)
 		})
 	}
 }

@@ -187,7 +187,7 @@ func TestAClockThatIsSetBackStopsNobodyForLong(t *testing.T) {
 		dead.cut()
 		back := time.Now().Add(-time.Hour)
 		w.redis.SetTime(back)
-		assert.Equal(t, time.Minute+tolerance, a.mustBusy(t, actito.Work{}).Wait)
+		assert.Equal(t, time.Minute+tolerance, a.mustBusy(t, actito.Work{}))
 		w.redis.SetTime(back.Add(time.Minute + tolerance))
 		a.mustStart(t, actito.Work{})
 		a.mustStart(t, actito.Work{}) // in the slot of the dead

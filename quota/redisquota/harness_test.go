@@ -35,12 +35,10 @@ func virtual(t *testing.T, test func(*testing.T, *world)) {
 	})
 }
 
-// real runs a test with a Redis server, in real time, where a minute is two seconds.
-func real(t *testing.T, test func(*testing.T, *world)) {
+// onServer runs a test with a Redis server, in real time, where a minute is two seconds.
+func onServer(t *testing.T, test func(*testing.T, *world)) {
 	t.Helper()
-	server := startServer(t)
-	dial := func() (net.Conn, error) { return net.Dial("tcp", server.addr) }
-	test(t, &world{t: t, dial: dial, minute: 2 * time.Second})
+	test(t, &world{t: t, dial: startServer(t).dial, minute: 2 * time.Second})
 }
 
 // took fails unless that time has passed since then: to the instant in virtual time, at least that long in real time.
@@ -99,14 +97,14 @@ func (p *process) mustStart(t testing.TB, w actito.Work) (release func()) {
 	return release
 }
 
-// mustBusy acquires, and fails unless there is no turn now.
-func (p *process) mustBusy(t testing.TB, w actito.Work) *actito.BusyError {
+// mustBusy acquires, fails unless there is no turn now, and returns when there should be one.
+func (p *process) mustBusy(t testing.TB, w actito.Work) (wait time.Duration) {
 	t.Helper()
 	w.MaxWait = -1
 	_, err := p.Acquire(t.Context(), w)
 	var busy *actito.BusyError
 	require.ErrorAs(t, err, &busy, "%+v", w)
-	return busy
+	return busy.Wait
 }
 
 // waits returns once Redis knows that so many calls of the process wait.

@@ -80,7 +80,10 @@ type start struct {
 // Redis. It does not connect.
 func NewLimiter(rdb redis.UniversalClient, rate actito.RateLimit, opts ...Option) (*Limiter, error) {
 	o := options{logger: slog.New(slog.DiscardHandler)}
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("redisquota: option %d is nil", i+1)
+		}
 		opt(&o)
 	}
 	switch {

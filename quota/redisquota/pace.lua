@@ -96,7 +96,7 @@ local function newLog(key, perMinute)
 	local first = size - perMinute
 	local from = math.max(first, 0)
 	local log = {stamps = {}, next = first - from + 1, last = size - from}
-	local found = redis.call('ZRANGE', key, from, from + #queue - 1, 'WITHSCORES')
+	local found = redis.call('ZRANGE', key, from, from + #queue, 'WITHSCORES') -- one for each who waits, and never all
 	for i = 2, #found, 2 do log.stamps[i / 2] = tonumber(found[i]) end
 	return log
 end

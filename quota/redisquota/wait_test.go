@@ -145,6 +145,51 @@ func TestWhoCannotWaitDelaysNobody(t *testing.T) {
 	})
 }
 
+func TestATransferThatCannotWaitDelaysNobody(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, w *world) {
+		p := w.process(actito.RateLimit{})
+		for range 3 {
+			p.mustStart(t, actito.Work{})
+		}
+		p.way.set(func(w *way) { w.there = 10 * time.Millisecond })
+		var all sync.WaitGroup
+		all.Go(func() { _, _ = p.Acquire(t.Context(), actito.Work{Class: actito.Listing, MaxWait: -1}) })
+		synctest.Wait() // what follows is in the next message
+		all.Go(func() {
+			_, err := p.Acquire(t.Context(), actito.Work{Class: actito.BackgroundWork, Transfer: true, MaxWait: -1})
+			assert.ErrorIs(t, err, actito.ErrBusy)
+		})
+		all.Go(func() {
+			asked := time.Now()
+			if _, err := p.Acquire(t.Context(), actito.Work{Class: actito.Polling}); assert.NoError(t, err) {
+				assert.Equal(t, 20*time.Millisecond, time.Since(asked))
+			}
+		})
+		all.Wait()
+	})
+}
+
+func TestAStartIsKeptForWhoWaitsForItInAnotherProcess(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, w *world) {
+		rate := actito.RateLimit{CallsPerMinute: 1}
+		a, b := w.process(rate), w.process(rate)
+		a.mustStart(t, actito.Work{})()
+		a.way.set(func(w *way) { w.there = 40 * time.Millisecond })
+		asked := time.Now()
+		var all sync.WaitGroup
+		all.Go(func() {
+			if _, err := a.Acquire(t.Context(), actito.Work{}); assert.NoError(t, err) {
+				assert.InDelta(t, time.Minute, time.Since(asked), float64(200*time.Millisecond))
+			}
+		})
+		time.Sleep(time.Minute + tolerance + time.Millisecond)
+		b.mustBusy(t, actito.Work{}) // although a's question is still on its way
+		all.Wait()
+	})
+}
+
 // The first minute takes 50 real-time calls and 50 others, the second 80 others at most: a forecast that only counts
 // calls would promise the 131st other call for the second minute.
 func TestTheForecastKnowsBothLogs(t *testing.T) {
