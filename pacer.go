@@ -44,7 +44,7 @@ type waiter struct {
 }
 
 func newPacer(r RateLimit, answer time.Duration) (*pacer, error) {
-	r, err := r.withDefaults()
+	r, err := r.Resolve()
 	if err != nil {
 		return nil, err
 	}

@@ -78,8 +78,9 @@ type RateLimit struct {
 	Share int
 }
 
-// withDefaults fills in the zeros, refuses what would stop a class for ever, and takes the part of one replica.
-func (r RateLimit) withDefaults() (RateLimit, error) {
+// Resolve returns the limits as a [Limiter] has to keep them: with every zero filled in, and of one replica's Share. It
+// fails for limits that would stop a class for ever. It is for limiters that are written elsewhere and configured alike.
+func (r RateLimit) Resolve() (RateLimit, error) {
 	const mostCalls = 100_000 // each start of the last minute is remembered
 	for _, f := range []struct {
 		name  string

@@ -119,7 +119,7 @@ func TestPaceHoldsForAnyArrivals(t *testing.T) {
 		attempts := attemptsOf(rt, RealTime, BackgroundWork, Polling, Listing)
 		answer := rapid.SampledFrom([]time.Duration{time.Hour, 25 * time.Second, 10 * time.Second}).Draw(rt, "answer")
 		run(t, limit, func(p *pacer) { p.answer = answer }, attempts)
-		limit, err := limit.withDefaults()
+		limit, err := limit.Resolve()
 		require.NoError(rt, err)
 
 		var started, rest []*attempt

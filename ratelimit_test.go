@@ -77,7 +77,7 @@ func TestRateLimitFillsInDefaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := tt.give.withDefaults()
+			got, err := tt.give.Resolve()
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, got)
 		})
@@ -118,7 +118,7 @@ func TestTheSharesNeverExceedTheLicence(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		licence := limitOf(rt)
 		licence.Share = rapid.IntRange(1, min(licence.CallsPerMinute, licence.Concurrent)).Draw(rt, "share")
-		part, err := licence.withDefaults()
+		part, err := licence.Resolve()
 		require.NoError(rt, err)
 		require.LessOrEqual(rt, licence.Share*part.CallsPerMinute, licence.CallsPerMinute)
 		require.LessOrEqual(rt, licence.Share*part.Concurrent, licence.Concurrent)
