@@ -42,8 +42,9 @@
 // start. So they may if the clock of Redis jumps ahead. A process that is stopped for over a minute in the middle of a
 // call loses the slot to others, and then has one more.
 //
-// Calls for tokens ask no limiter that is given to a client, see [actito.WithLimiter], and are not counted: where all
-// calls of the licence are used, set a few less a minute.
+// Calls for tokens that somebody waits for ask no limiter that is given to a client, see [actito.WithLimiter], and are
+// not counted: where all calls of the licence are used, set a few less a minute. Time-outs do not slow this pace down, as
+// they do the one built in.
 package redisquota
 
 import (
