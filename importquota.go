@@ -19,8 +19,9 @@ const (
 	// leaseTime is how long a reservation may wait for the first byte; settleTime, how long to wait for the ledger.
 	leaseTime  = 15 * time.Minute
 	settleTime = 10 * time.Second
-	// startTries is how often a start is sent that is answered 429, and startWithin, for how long. With startWait, the
-	// last one comes after 36 to 40 s: requests of others that were too many at once have ended by then.
+	// startTries is how often a start is sent that is answered 429, and startWithin, for how long since the first answer:
+	// the first one may have waited long for its turn, or been uploaded slowly. With startWait, the last one comes 36 to
+	// 40 s after it: requests of others that were too many at once have ended by then.
 	startTries  = 5
 	startWithin = time.Minute
 	startWait   = 4 * time.Second
@@ -55,8 +56,8 @@ func (im *importRun) startOnce(ctx context.Context, form *multipart.Form, tables
 		outcome = Free()
 	}
 	booking.settle(ctx, outcome)
-	if api, ok := errors.AsType[*APIError](err); ok && api.Op == im.op && api.Status == http.StatusTooManyRequests &&
-		(api.Attempts >= startTries || time.Since(booking.At)+api.RetryAfter >= startWithin) { // else the caller ended it too soon to tell
+	tooSoon := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrBusy) // to tell: the caller ended it
+	if api, ok := errors.AsType[*APIError](err); ok && api.Op == im.op && api.Status == http.StatusTooManyRequests && !tooSoon {
 		return nil, im.tooMany(ctx, err, booking, tables)
 	}
 	return exec, err

@@ -391,6 +391,25 @@ func TestThirtySecondsOfTooManyRequestsAtOnceCloseNothing(t *testing.T) {
 	})
 }
 
+func TestAStartThatWaitedLongForItsTurnIsRepeatedToo(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		waited := false
+		limiter := limiterFunc(func(_ context.Context, w actito.Work) (func(), error) {
+			if w.Transfer && !waited {
+				waited = true
+				time.Sleep(2 * time.Minute)
+			}
+			return func() {}, nil
+		})
+		b := newBulk(t, inMemory(t), actito.WithLimiter(limiter))
+		b.Fail(actitotest.OpRunOnce, actitotest.Times(4, actitotest.Status(429)))
+		e, err := b.oneCustomer(t.Context())
+		b.loads(t, e, err)
+		require.Len(t, b.starts(), 5)
+		b.counted(t, "Customers", 1, 0)
+	})
+}
+
 func TestAClosedTableIsTriedOnceAnHour(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		server := inMemory(t)
