@@ -38,6 +38,9 @@ func (im *importRun) start(ctx context.Context, form *multipart.Form, tables []t
 }
 
 func (im *importRun) startOnce(ctx context.Context, form *multipart.Form, tables []tableRef, rows int, content [sha256.Size]byte) (*Execution, error) {
+	if im.c.clock.refuse() != nil {
+		_ = im.c.probe(ctx) // one of the clocks may have been put right since the last answer
+	}
 	if err := im.c.clock.refuse(); err != nil {
 		return nil, err
 	}
@@ -215,13 +218,12 @@ func joinNames(tables []tableRef, by string) string {
 	return strings.Join(names, by)
 }
 
-// tooMany finds out which limit a start ran into that was answered 429 to the end: one cheap read, made once, is
-// refused too if it is the one for concurrent requests. Otherwise Actito counts more imports than the ledger does, and
-// the import's table is closed until its budget resets. Of several tables nobody can tell which one is full: they are
-// closed to imports of them together.
+// tooMany finds out which limit a start ran into that was answered 429 to the end: one cheap read is refused too if it
+// is the one for concurrent requests. Otherwise Actito counts more imports than the ledger does, and the import's table
+// is closed until its budget resets. Of several tables nobody can tell which one is full: they are closed to imports of
+// them together.
 func (im *importRun) tooMany(ctx context.Context, err error, b *booking, tables []tableRef) error {
-	probe := request{op: "probe", method: http.MethodGet, path: pathEntities, single: true, class: Polling}
-	if _, refused := im.c.send(ctx, &probe, nil); refused != nil {
+	if im.c.probe(ctx) != nil {
 		return err
 	}
 	resetAt := b.ResetAt
@@ -233,4 +235,10 @@ func (im *importRun) tooMany(ctx context.Context, err error, b *booking, tables 
 		return errors.Join(err, failed)
 	}
 	return &QuotaError{Table: joinNames(tables, " or "), Limit: closing.Limit, ResetAt: resetAt, Err: err}
+}
+
+// probe makes a cheap read, once.
+func (c *Client) probe(ctx context.Context) error {
+	_, err := c.send(ctx, &request{op: "probe", method: http.MethodGet, path: pathEntities, single: true, class: Polling}, nil)
+	return err
 }
