@@ -221,6 +221,25 @@ func TestAStartThatIsRepeatedAfterMidnightCountsOnTheNewDay(t *testing.T) {
 	})
 }
 
+func TestAnImportAtMidnightIsUsedOnBothDays(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Limit: 2}))
+		time.Sleep(time.Until(time.Date(2000, 1, 1, 22, 59, 0, 0, time.UTC))) // a minute before midnight in Brussels
+		_, err := b.oneCustomer(t.Context())
+		require.NoError(t, err)
+		time.Sleep(90 * time.Second)
+		b.Fail(actitotest.OpRunOnce, actitotest.LoseAnswer())
+		_, err = b.oneCustomer(t.Context())
+		require.ErrorIs(t, err, actito.ErrOutcomeUnknown)
+		time.Sleep(8 * time.Hour)
+		usage, err := b.client.Quota.Usage(t.Context(), "Customers")
+		require.NoError(t, err)
+		require.Equal(t, "table Customers: 1 of 2 imports used, 1 held, 0 left, resets at 2000-01-03T00:02:00+01:00", usage.String())
+		_, err = b.oneCustomer(t.Context())
+		require.ErrorContains(t, err, "1 of 2 imports used and 1 held")
+	})
+}
+
 // notedStore notes what it is asked. A call whose context ended does nothing, as in a store that is a database.
 type notedStore struct {
 	actito.QuotaStore
