@@ -197,17 +197,26 @@ func (im *importRun) refused(err error, b *booking, tables []tableRef) (*Executi
 	if started, ok := errors.AsType[*AlreadyStartedError](err); ok && started.SameContent && started.ExecutionID != "" {
 		return &Execution{ID: started.ExecutionID, ETLID: im.etlID, AlreadyStarted: true}, nil
 	}
-	if used, ok := errors.AsType[*QuotaError](err); ok {
-		named := *used
-		named.Table = joinNames(tables, " and ") // of the budget of all together
-		for i, t := range tables {
-			if b.Buckets[i].Name == used.Table {
-				named.Table = t.Name
-			}
-		}
-		return nil, &named
+	if b == nil {
+		return nil, err
 	}
-	return nil, err
+	return nil, named(err, b.Buckets, tables)
+}
+
+// named gives a QuotaError of the store the names of the tables whose budget is used up.
+func named(err error, buckets []Bucket, tables []tableRef) error {
+	used, ok := errors.AsType[*QuotaError](err)
+	if !ok {
+		return err
+	}
+	full := *used
+	full.Table = joinNames(tables, " and ") // of the budget of all together
+	for i, t := range tables {
+		if buckets[i].Name == used.Table {
+			full.Table = t.Name
+		}
+	}
+	return &full
 }
 
 func joinNames(tables []tableRef, by string) string {

@@ -149,7 +149,7 @@ func TestAnImportThatSyncFoundFirstIsCountedOnce(t *testing.T) {
 
 func TestEntriesTellWhatIsBooked(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		b := newBulk(t, inMemory(t))
+		b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Licence: "a+b"}))
 		began := time.Now()
 		e, err := b.both(t.Context())
 		b.loads(t, e, err)
@@ -162,7 +162,7 @@ func TestEntriesTellWhatIsBooked(t *testing.T) {
 		require.WithinDuration(t, began, entries[0].At, time.Minute)
 		require.WithinDuration(t, began.Add(time.Hour), entries[1].At, time.Minute)
 		for i := range entries {
-			require.True(t, strings.HasPrefix(entries[i].ID, "1/"), "the licence's")
+			require.True(t, strings.HasPrefix(entries[i].ID, "a+b/"), "the licence's")
 			entries[i].ID, entries[i].At = "", time.Time{}
 		}
 		require.Equal(t, []actito.QuotaEntry{
@@ -181,7 +181,9 @@ func TestAdjustCountsWhatNobodyLists(t *testing.T) {
 	require.NoError(t, quota.Adjust(t.Context(), "Customers", 2))
 	b.counted(t, "Customers", 1, 2)
 	require.NoError(t, quota.Adjust(t.Context(), "Customers", 0))
-	require.ErrorIs(t, quota.Adjust(t.Context(), "Customers", 3), actito.ErrQuotaExceeded)
+	err = quota.Adjust(t.Context(), "Customers", 3)
+	require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+	require.ErrorContains(t, err, "table Customers: 1 of 4 imports used and 3 held")
 	b.counted(t, "Customers", 1, 3)
 	require.NoError(t, quota.Adjust(t.Context(), "Customers", -2))
 	b.counted(t, "Customers", 1, 1)
