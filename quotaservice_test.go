@@ -480,3 +480,21 @@ func TestAStoreThatMayHaveLostBookingsIsCompleted(t *testing.T) {
 		})
 	}
 }
+
+func TestAStoreThatMayHaveLostBookingsWaitsUntilTheServiceTellsAllTables(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		server := inMemory(t, actitotest.WithImportTimes(time.Minute, time.Minute)) // tables are told at the end
+		_, err := newBulk(t, server).oneCustomer(t.Context())
+		require.NoError(t, err)
+		books := actito.NewMemoryStore(time.Now)
+		store := &forgetfulStore{QuotaStore: books, QuotaAuditor: books.(actito.QuotaAuditor)}
+		b := newBulk(t, server, actito.WithQuota(actito.Quota{Store: store}))
+		_, err = b.oneCustomer(t.Context())
+		require.ErrorContains(t, err, "the service does not tell which tables 1 of them load")
+		require.False(t, store.confirmed)
+		time.Sleep(10 * time.Minute)
+		e, err := b.oneCustomer(t.Context())
+		b.loads(t, e, err)
+		b.counted(t, "Customers", 2, 0)
+	})
+}
