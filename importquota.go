@@ -19,8 +19,9 @@ const (
 	// leaseTime is how long a reservation may wait for the first byte; settleTime, how long to wait for the ledger.
 	leaseTime  = 15 * time.Minute
 	settleTime = 10 * time.Second
-	// startTries is how often a start is sent that is answered 429, and startWithin, for how long. With startWait, the
-	// last one comes after 36 to 40 s: requests of others that were too many at once have ended by then.
+	// startTries is how often a start is sent that is answered 429, and startWithin, for how long since the first answer:
+	// the first one may have waited long for its turn, or been uploaded slowly. With startWait, the last one comes 36 to
+	// 40 s after it: requests of others that were too many at once have ended by then.
 	startTries  = 5
 	startWithin = time.Minute
 	startWait   = 4 * time.Second
@@ -37,6 +38,9 @@ func (im *importRun) start(ctx context.Context, form *multipart.Form, tables []t
 }
 
 func (im *importRun) startOnce(ctx context.Context, form *multipart.Form, tables []tableRef, rows int, content [sha256.Size]byte) (*Execution, error) {
+	if im.c.clock.refuse() != nil {
+		_ = im.c.probe(ctx) // one of the clocks may have been put right since the last answer
+	}
 	if err := im.c.clock.refuse(); err != nil {
 		return nil, err
 	}
@@ -55,8 +59,8 @@ func (im *importRun) startOnce(ctx context.Context, form *multipart.Form, tables
 		outcome = Free()
 	}
 	booking.settle(ctx, outcome)
-	if api, ok := errors.AsType[*APIError](err); ok && api.Op == im.op && api.Status == http.StatusTooManyRequests &&
-		(api.Attempts >= startTries || time.Since(booking.At)+api.RetryAfter >= startWithin) { // else the caller ended it too soon to tell
+	tooSoon := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrBusy) // to tell: the caller ended it
+	if api, ok := errors.AsType[*APIError](err); ok && api.Op == im.op && api.Status == http.StatusTooManyRequests && !tooSoon {
 		return nil, im.tooMany(ctx, err, booking, tables)
 	}
 	return exec, err
@@ -193,17 +197,26 @@ func (im *importRun) refused(err error, b *booking, tables []tableRef) (*Executi
 	if started, ok := errors.AsType[*AlreadyStartedError](err); ok && started.SameContent && started.ExecutionID != "" {
 		return &Execution{ID: started.ExecutionID, ETLID: im.etlID, AlreadyStarted: true}, nil
 	}
-	if used, ok := errors.AsType[*QuotaError](err); ok {
-		named := *used
-		named.Table = joinNames(tables, " and ") // of the budget of all together
-		for i, t := range tables {
-			if b.Buckets[i].Name == used.Table {
-				named.Table = t.Name
-			}
-		}
-		return nil, &named
+	if b == nil {
+		return nil, err
 	}
-	return nil, err
+	return nil, named(err, b.Buckets, tables)
+}
+
+// named gives a QuotaError of the store the names of the tables whose budget is used up.
+func named(err error, buckets []Bucket, tables []tableRef) error {
+	used, ok := errors.AsType[*QuotaError](err)
+	if !ok {
+		return err
+	}
+	full := *used
+	full.Table = joinNames(tables, " and ") // of the budget of all together
+	for i, t := range tables {
+		if buckets[i].Name == used.Table {
+			full.Table = t.Name
+		}
+	}
+	return &full
 }
 
 func joinNames(tables []tableRef, by string) string {
@@ -214,13 +227,12 @@ func joinNames(tables []tableRef, by string) string {
 	return strings.Join(names, by)
 }
 
-// tooMany finds out which limit a start ran into that was answered 429 to the end: one cheap read, made once, is
-// refused too if it is the one for concurrent requests. Otherwise Actito counts more imports than the ledger does, and
-// the import's table is closed until its budget resets. Of several tables nobody can tell which one is full: they are
-// closed to imports of them together.
+// tooMany finds out which limit a start ran into that was answered 429 to the end: one cheap read is refused too if it
+// is the one for concurrent requests. Otherwise Actito counts more imports than the ledger does, and the import's table
+// is closed until its budget resets. Of several tables nobody can tell which one is full: they are closed to imports of
+// them together.
 func (im *importRun) tooMany(ctx context.Context, err error, b *booking, tables []tableRef) error {
-	probe := request{op: "probe", method: http.MethodGet, path: pathEntities, single: true, class: BackgroundWork}
-	if _, refused := im.c.send(ctx, &probe, nil); refused != nil {
+	if im.c.probe(ctx) != nil {
 		return err
 	}
 	resetAt := b.ResetAt
@@ -232,4 +244,10 @@ func (im *importRun) tooMany(ctx context.Context, err error, b *booking, tables 
 		return errors.Join(err, failed)
 	}
 	return &QuotaError{Table: joinNames(tables, " or "), Limit: closing.Limit, ResetAt: resetAt, Err: err}
+}
+
+// probe makes a cheap read, once.
+func (c *Client) probe(ctx context.Context) error {
+	_, err := c.send(ctx, &request{op: "probe", method: http.MethodGet, path: pathEntities, single: true, class: BackgroundWork}, nil)
+	return err
 }

@@ -162,16 +162,39 @@ func (q *quota) usage(ctx context.Context, bucket string, t tableRef, now time.T
 	if err != nil {
 		return Usage{}, err
 	}
+	if u.ResetAt.IsZero() && q.zone != nil {
+		if err := q.today(ctx, bucket, now, &u); err != nil {
+			return Usage{}, err
+		}
+	}
 	u.Table, u.Limit = t.Name, q.limitOf(t)
 	u.Left = max(0, u.Limit-u.Used-u.Held)
 	if now.Before(u.ClosedUntil) {
 		u.Left = 0
 	}
 	u.Kept = min(q.keep, u.Left)
-	if u.ResetAt.IsZero() {
-		u.ResetAt = q.reservation(now).ResetAt
-	}
 	return u, nil
+}
+
+// today completes the usage of a day in which nothing was reserved yet. What was booked around midnight counts on it too.
+func (q *quota) today(ctx context.Context, bucket string, now time.Time, u *Usage) error {
+	r := q.reservation(now)
+	u.ResetAt = r.ResetAt
+	books, ok := q.store.(QuotaAuditor)
+	if !ok {
+		return nil
+	}
+	list, err := books.Entries(ctx, bucket)
+	for _, e := range list {
+		switch {
+		case e.At.Before(r.From):
+		case e.State == string(unitUsed):
+			u.Used++
+		default:
+			u.Held++
+		}
+	}
+	return err
 }
 
 // day returns the first instant of the day in which now falls, in now's zone, and the first one of the next day. It

@@ -194,6 +194,12 @@ func (l *Ledger) Count(now time.Time, r Reservation, executionID string) (added 
 	case len(r.Buckets) == 0:
 		return true, nil
 	}
+	r.Buckets = slices.Clone(r.Buckets)
+	for i, b := range r.Buckets {
+		if w, ok := l.windows[b.Name]; ok {
+			r.Buckets[i].Limit = w.Limit // that of who imports, not of who counts
+		}
+	}
 	u := l.book(r)
 	u.Found, u.ExecutionID = true, executionID
 	u.end(unitUsed)
@@ -222,13 +228,24 @@ func (r *Reservation) window(b Bucket) window {
 	return window{At: r.At, From: r.From, ResetAt: r.ResetAt, Rolling: r.Rolling, Limit: b.Limit}
 }
 
-// SameLimits refuses a reservation under another limit than the one under which units were booked that count: clients
+// SameLimits refuses a reservation under another limit than the one under which units were reserved that count: clients
 // that share a ledger need the same ones. It is for stores that several clients can use.
 func (l *Ledger) SameLimits(r Reservation) error {
+	l.lapse(r.At)
 	for _, b := range r.Buckets {
-		if u := l.Usage(r.At, b.Name); u.Used+u.Held > 0 && u.Limit != b.Limit {
+		w, ok := l.window(r.At, b.Name)
+		if !ok || w.Limit == b.Limit {
+			continue
+		}
+		n := 0
+		for _, u := range l.units {
+			if !u.Found && slices.Contains(u.Buckets, b.Name) && w.until(u.Counts).After(r.At) {
+				n++
+			}
+		}
+		if n > 0 {
 			return fmt.Errorf("%d imports of table %s are booked under a limit of %d, and this client has one of %d: "+
-				"clients that share a ledger need the same limits", u.Used+u.Held, b.Name, u.Limit, b.Limit)
+				"clients that share a ledger need the same limits", n, b.Name, w.Limit, b.Limit)
 		}
 	}
 	return nil
@@ -258,15 +275,21 @@ func (l *Ledger) Close(now time.Time, bucket string, until time.Time) {
 // Usage counts a bucket's units in the window of its newest reservation. See [QuotaStore].
 func (l *Ledger) Usage(now time.Time, bucket string) Usage {
 	l.lapse(now)
-	w, ok := l.windows[bucket]
+	w, ok := l.window(now, bucket)
 	if !ok {
 		return Usage{Table: bucket, ClosedUntil: l.closed[bucket].Until}
 	}
+	return l.usage(bucket, w)
+}
+
+// window is that of a bucket's newest reservation, as it is now.
+func (l *Ledger) window(now time.Time, bucket string) (w window, ok bool) {
+	w, ok = l.windows[bucket]
 	w.At = now
 	if !w.ResetAt.IsZero() && !now.Before(w.ResetAt) {
 		w.From, w.ResetAt = w.ResetAt, time.Time{}
 	}
-	return l.usage(bucket, w)
+	return w, ok
 }
 
 // Entries lists the units of a bucket, oldest first. See [QuotaAuditor].

@@ -73,6 +73,27 @@ func TestAReservationWithoutIDIsRefused(t *testing.T) {
 	require.ErrorContains(t, l.Reserve(actito.Reservation{Buckets: []actito.Bucket{{Name: "1", Limit: 1}}, At: time.Now()}), "needs an ID")
 }
 
+func TestWhoOnlyCountsChangesNoLimit(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	ask := func(id string, limit int) actito.Reservation {
+		return actito.Reservation{ID: id, Buckets: []actito.Bucket{{Name: "1", Limit: limit}}, At: now, Lease: now.Add(time.Hour), Rolling: 24 * time.Hour}
+	}
+	var l actito.Ledger
+	for i, found := range []string{"before", "after"} {
+		_, err := l.Count(now, ask(found, 12), found)
+		require.NoError(t, err)
+		require.NoError(t, l.SameLimits(ask("", 24)), "what others started has no limit")
+		if i == 0 {
+			require.NoError(t, l.Reserve(ask("a", 24)))
+		}
+	}
+	require.Equal(t, "table 1: 2 of 24 imports used, 1 held, 21 left, resets at 2026-11-24T12:00:00Z", l.Usage(now, "1").String())
+	require.ErrorContains(t, l.SameLimits(ask("", 12)), "1 imports of table 1 are booked under a limit of 24, and this client has one of 12")
+	now = now.Add(24 * time.Hour)
+	require.NoError(t, l.SameLimits(ask("", 12)), "nothing counts any more")
+}
+
 func TestALedgerThatNobodySavedIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ give, want string }{

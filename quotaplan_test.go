@@ -69,6 +69,15 @@ func TestAJobThatAsksAnewEachTimeKeepsToThePlan(t *testing.T) {
 	}
 }
 
+func TestAPlanIsDueInItsSlots(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	plan := actito.Plan{At: []time.Time{at}, Every: time.Hour}
+	for after, due := range map[time.Duration]bool{-1: false, 0: true, time.Hour - 1: true, time.Hour: false} {
+		require.Equal(t, due, plan.Due(at.Add(after)), after)
+	}
+}
+
 func TestPlansNeedHoursOfOneDay(t *testing.T) {
 	t.Parallel()
 	b := newBulk(t, inMemory(t))

@@ -56,10 +56,11 @@ func (s *QuotaService) Entries(ctx context.Context, table string) ([]QuotaEntry,
 	}
 	for i := range list {
 		e := &list[i]
-		e.Tables = slices.DeleteFunc(slices.Clone(e.Tables), func(b string) bool { return strings.Contains(b, "+") }) // of several together
+		e.Tables = slices.Clone(e.Tables)
 		for k, b := range e.Tables {
 			_, e.Tables[k], _ = strings.Cut(b, "/")
 		}
+		e.Tables = slices.DeleteFunc(e.Tables, func(b string) bool { return strings.Contains(b, "+") }) // of several together
 		_, e.Once, _ = strings.Cut(e.Once, "/")
 	}
 	return list, nil
@@ -91,7 +92,7 @@ func (s *QuotaService) Adjust(ctx context.Context, table string, n int) error {
 		licence, _, _ := strings.Cut(bucket, "/")
 		r.ID, r.Lease, r.Buckets = licence+"/"+adjusted+rand.Text(), r.At.Add(leaseTime), []Bucket{{Name: bucket, Limit: q.limitOf(t)}}
 		if err := q.store.Reserve(ctx, r); err != nil {
-			return err
+			return named(err, r.Buckets, []tableRef{t})
 		}
 		if err := q.store.Settle(ctx, r.ID, Held()); err != nil {
 			return err

@@ -41,93 +41,9 @@ func TestWhatIsKeptFreeIsForUrgentImports(t *testing.T) {
 	_, err = b.oneCustomer(t.Context(), actito.Urgent())
 	require.ErrorIs(t, err, actito.ErrQuotaExceeded)
 	require.Len(t, b.starts(), 3)
-}
-
-func TestSyncCountsWhatOthersStarted(t *testing.T) {
-	t.Parallel()
-	inEveryWorldInVirtualTime(t, func(t *testing.T, world ...actitotest.Assumption) {
-		server := inMemory(t, actitotest.WithEntities("MyEntity", "Other"))
-		server.Assume(world...)
-		ours, theirs := newBulk(t, server), newBulk(t, server)
-		for range 2 {
-			_, err := theirs.both(t.Context())
-			require.NoError(t, err)
-		}
-		_, err := theirs.client.ETLs.Trigger(t.Context(), theirs.stored(t, theirs.customers.InputFile("c.csv", named)), theirs.customers.Rows("c.csv", all(annRow), named))
-		require.NoError(t, err)
-		server.AddExecution("MyEntity", "Customers") // by a schedule
-		_, err = ours.oneCustomer(t.Context())
-		require.NoError(t, err)
-		ours.counted(t, "Customers", 1, 0)
-
-		time.Sleep(time.Minute) // to times that are told to the second
-		for i, counted := range []int{4, 0} {
-			report, err := ours.client.Quota.Sync(t.Context())
-			require.NoError(t, err)
-			require.Equal(t, actito.SyncReport{Executions: 5, Counted: counted}, report, "round %d", i)
-			ours.counted(t, "Customers", 5, 0)
-			ours.counted(t, "Orders", 2, 0)
-		}
-	}, actitotest.IDOnlyInLocation, actitotest.QuotaRolling, actitotest.FailedRunsFree)
-}
-
-func TestSyncDoesNotCountYesterdaysImports(t *testing.T) {
-	for name, tt := range map[string]struct {
-		window  actito.Window
-		counted int
-	}{
-		"of a calendar day": {"", 0},
-		"of 24 hours":       {actito.Rolling24h, 1},
-		"of both":           {actito.DayAndRolling24h(""), 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Window: tt.window}))
-				other := newBulk(t, b.Server)
-				time.Sleep(20 * time.Hour)
-				_, err := other.oneCustomer(t.Context())
-				require.NoError(t, err)
-				time.Sleep(4 * time.Hour) // past midnight
-				report, err := b.client.Quota.Sync(t.Context())
-				require.NoError(t, err)
-				require.Equal(t, tt.counted, report.Counted)
-				b.counted(t, "Customers", tt.counted, 0)
-			})
-		})
-	}
-}
-
-func TestSyncTellsWhatItCannotAssign(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		server := inMemory(t, actitotest.WithImportTimes(time.Minute, time.Minute)) // tables are told at the end
-		ours, theirs := newBulk(t, server), newBulk(t, server)
-		stored := theirs.stored(t, theirs.customers.InputFile("c.csv", named))
-		_, err := theirs.client.ETLs.Trigger(t.Context(), stored, theirs.customers.Rows("c.csv", all(annRow), named))
-		require.NoError(t, err)
-		theirOwn, err := theirs.oneCustomer(t.Context())
-		require.NoError(t, err)
-		_, err = ours.oneCustomer(t.Context())
-		require.NoError(t, err)
-
-		report, err := ours.client.Quota.Sync(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, []int{3, 1, 1}, []int{report.Executions, report.Counted, len(report.Unassigned)}, "a definition tells, and so does the ledger")
-		require.Equal(t, theirOwn.ID, report.Unassigned[0].ID)
-		ours.counted(t, "Customers", 2, 0)
-		time.Sleep(10 * time.Minute)
-		report, err = ours.client.Quota.Sync(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, actito.SyncReport{Executions: 3, Counted: 1}, report)
-		ours.counted(t, "Customers", 3, 0)
-	})
-}
-
-func TestSyncFailsWhereExecutionsCannotBeListed(t *testing.T) {
-	t.Parallel()
-	b := newBulk(t, inMemory(t))
-	b.Assume(actitotest.ExecutionListMissing)
-	_, err := b.client.Quota.Sync(t.Context())
-	require.ErrorIs(t, err, actito.ErrNotFound)
+	usage, err = b.client.Quota.Usage(t.Context(), "Customers")
+	require.NoError(t, err)
+	require.Equal(t, []int{0, 0}, []int{usage.Left, usage.Kept}, "no more is kept than is left")
 }
 
 func TestAnImportThatSyncFoundFirstIsCountedOnce(t *testing.T) {
@@ -149,7 +65,7 @@ func TestAnImportThatSyncFoundFirstIsCountedOnce(t *testing.T) {
 
 func TestEntriesTellWhatIsBooked(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		b := newBulk(t, inMemory(t))
+		b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Licence: "a+b"}))
 		began := time.Now()
 		e, err := b.both(t.Context())
 		b.loads(t, e, err)
@@ -162,7 +78,7 @@ func TestEntriesTellWhatIsBooked(t *testing.T) {
 		require.WithinDuration(t, began, entries[0].At, time.Minute)
 		require.WithinDuration(t, began.Add(time.Hour), entries[1].At, time.Minute)
 		for i := range entries {
-			require.True(t, strings.HasPrefix(entries[i].ID, "1/"), "the licence's")
+			require.True(t, strings.HasPrefix(entries[i].ID, "a+b/"), "the licence's")
 			entries[i].ID, entries[i].At = "", time.Time{}
 		}
 		require.Equal(t, []actito.QuotaEntry{
@@ -181,7 +97,9 @@ func TestAdjustCountsWhatNobodyLists(t *testing.T) {
 	require.NoError(t, quota.Adjust(t.Context(), "Customers", 2))
 	b.counted(t, "Customers", 1, 2)
 	require.NoError(t, quota.Adjust(t.Context(), "Customers", 0))
-	require.ErrorIs(t, quota.Adjust(t.Context(), "Customers", 3), actito.ErrQuotaExceeded)
+	err = quota.Adjust(t.Context(), "Customers", 3)
+	require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+	require.ErrorContains(t, err, "table Customers: 1 of 4 imports used and 3 held")
 	b.counted(t, "Customers", 1, 3)
 	require.NoError(t, quota.Adjust(t.Context(), "Customers", -2))
 	b.counted(t, "Customers", 1, 1)
@@ -345,9 +263,7 @@ func TestClocksThatDifferTooMuchRefuseImports(t *testing.T) {
 				require.ErrorContains(t, err, tt.want)
 				require.False(t, actito.Retryable(err))
 				b.untouched(t)
-				b.Clock().Set(time.Now()) // the clock is put right, and the next answer tells
-				_, err = b.client.Entities.List(t.Context())
-				require.NoError(t, err)
+				b.Clock().Set(time.Now()) // the clock is put right
 				e, err = b.oneCustomer(t.Context())
 				b.loads(t, e, err)
 			})
@@ -479,4 +395,22 @@ func TestAStoreThatMayHaveLostBookingsIsCompleted(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAStoreThatMayHaveLostBookingsWaitsUntilTheServiceTellsAllTables(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		server := inMemory(t, actitotest.WithImportTimes(time.Minute, time.Minute)) // tables are told at the end
+		_, err := newBulk(t, server).oneCustomer(t.Context())
+		require.NoError(t, err)
+		books := actito.NewMemoryStore(time.Now)
+		store := &forgetfulStore{QuotaStore: books, QuotaAuditor: books.(actito.QuotaAuditor)}
+		b := newBulk(t, server, actito.WithQuota(actito.Quota{Store: store}))
+		_, err = b.oneCustomer(t.Context())
+		require.ErrorContains(t, err, "the service does not tell which tables 1 of them load")
+		require.False(t, store.confirmed)
+		time.Sleep(10 * time.Minute)
+		e, err := b.oneCustomer(t.Context())
+		b.loads(t, e, err)
+		b.counted(t, "Customers", 2, 0)
+	})
 }

@@ -105,7 +105,7 @@ func (c *Client) tablesOf(ctx context.Context, e *Execution) ([]tableRef, error)
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(tables, t) {
+		if !slices.ContainsFunc(tables, func(other tableRef) bool { return other.ID == t.ID }) {
 			tables = append(tables, t)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 type Policy struct {
 	Tries         int           // the first one included
 	StartTries    int           // the same for starts of imports
-	StartWithin   time.Duration // and no repeated start later than that after the first
+	StartWithin   time.Duration // and no repeated start later than that after the first one's end
 	StartWait     time.Duration // before repeat n of a start answered 429: n times this, less up to a tenth
 	MinWait       time.Duration // waits are drawn from 0 to MinWait·2ⁿ
 	MaxWait       time.Duration // and never from more than this
@@ -66,6 +66,7 @@ type tries struct {
 	*retry
 	call      *Call
 	began     time.Time
+	ended     time.Time // when the first attempt did
 	made      int
 	renewed   bool          // a refused token was replaced
 	maybeDone bool          // an earlier attempt may have reached the server
@@ -85,6 +86,8 @@ func (t *tries) check(ctx context.Context, resp *http.Response, err error) (bool
 	f := faultOf(err, t.call)
 	if f.Local {
 		t.made--
+	} else if t.ended.IsZero() {
+		t.ended = time.Now()
 	}
 	if !t.again(ctx, f) {
 		return false, f
@@ -136,7 +139,7 @@ func (t *tries) again(ctx context.Context, f *Fault) bool {
 		t.wait = max(t.wait, TokenPause) // a sooner attempt would meet the same failure
 	}
 	next := time.Now().Add(t.wait)
-	if t.call.Start && next.Sub(t.began) > t.policy.StartWithin {
+	if t.call.Start && next.Sub(t.ended) > t.policy.StartWithin {
 		return false
 	}
 	if deadline, ok := ctx.Deadline(); ok && !next.Before(deadline) {

@@ -40,6 +40,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -82,7 +83,9 @@ func AllowNetworkFileSystem() Option { return func(o *options) { o.allowNetwork 
 func ChangeLimits() Option { return func(o *options) { o.changeLimits = true } }
 
 // WithLogger logs warnings about where the ledger lies. Without it there are none.
-func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
+func WithLogger(l *slog.Logger) Option {
+	return func(o *options) { o.logger = cmp.Or(l, o.logger) }
+}
 
 // openTimeout ends an Open that waits for a process which was stopped within a call.
 const openTimeout = 10 * time.Second
@@ -93,11 +96,15 @@ const openTimeout = 10 * time.Second
 func Open(path string, opts ...Option) (*Store, error) {
 	o := options{logger: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	// Names that lead to one file must lead to one lock, from whatever directory.
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
+	} else if _, err := os.Readlink(path); err == nil {
+		return nil, fmt.Errorf("filequota: ledger %s: it is a symbolic link to nothing: open what it names, once, to create it", path)
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {

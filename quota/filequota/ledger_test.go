@@ -271,6 +271,24 @@ func TestTwoNamesOfALedgerAreOne(t *testing.T) {
 	require.NoFileExists(t, link+".lock")
 }
 
+func TestALinkToNothingIsRefused(t *testing.T) {
+	t.Parallel()
+	path, link := newPath(t), newPath(t)
+	require.NoError(t, os.Symlink(path, link))
+	_, err := Open(link)
+	require.ErrorContains(t, err, link+": it is a symbolic link to nothing")
+	open(t, path)
+	open(t, link)
+}
+
+func TestOptionsThatAreNilChangeNothing(t *testing.T) {
+	t.Parallel()
+	open(t, newPath(t), nil)
+	o := options{logger: slog.New(slog.DiscardHandler)}
+	WithLogger(nil)(&o)
+	require.NoError(t, o.judge("path", "tmpfs"))
+}
+
 func TestCallsThatChangeNothingWriteNothing(t *testing.T) {
 	t.Parallel()
 	path, _ := booked(t)

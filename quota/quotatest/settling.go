@@ -58,6 +58,16 @@ var beginning = []contractTest{
 		s.lost(s.begin("a"))
 		s.ok(s.begin("c"))
 	}},
+	{"frees nothing, though the clock stepped back", true, func(s *subject) {
+		s.after(time.Hour)
+		s.ok(s.reserve(s.askRolling("a", "1")))
+		s.ok(s.reserve(s.askRolling("b", "1")))
+		s.after(0)
+		s.ok(s.begin("a"))
+		s.ok(s.begin("b"))
+		s.after(25*time.Hour - moment)
+		s.full(s.reserve(s.askRolling("c", "1")), actito.QuotaError{Table: "1", Limit: 2, Held: 2, ResetAt: s.start.Add(25 * time.Hour)})
+	}},
 	{"changes nothing the second time", true, func(s *subject) {
 		s.ok(s.reserve(s.askRolling("a", "1")))
 		s.ok(s.reserve(s.askRolling("b", "1")))
@@ -144,6 +154,12 @@ var settling = []contractTest{
 		s.lost(s.settle("a", actito.Used("x")))
 		s.lost(s.settle("a", actito.Held()))
 		s.ok(s.settle("a", actito.Free()))
+	}},
+	{"two reservations are never one, though somebody gives both the same execution", false, func(s *subject) {
+		s.uses(s.ask("a", "1"), "x")
+		s.ok(s.reserve(s.ask("b", "1")))
+		s.ok(s.settle("b", actito.Used("x")))
+		s.booked("1", 2, 0)
 	}},
 	{"a freed unit is another's", false, func(s *subject) {
 		s.ok(s.reserve(s.ask("a", "1")))

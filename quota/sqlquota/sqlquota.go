@@ -153,7 +153,9 @@ func New(db *sql.DB, d Dialect, opts ...Option) (*Store, error) {
 func newOptions(opts []Option) options {
 	o := options{prefix: "actito_"}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	return o
 }

@@ -36,7 +36,7 @@ func TestNewTellsWhatIsWrongWithoutConnecting(t *testing.T) {
 		"no database":       {nil, Postgres, nil, "sqlquota: the database is nil: open it with sql.Open"},
 		"no dialect":        {db, "", nil, `sqlquota: the dialect "" is unknown: use Postgres or SQLite`},
 		"another dialect":   {db, "mysql", nil, `sqlquota: the dialect "mysql" is unknown: use Postgres or SQLite`},
-		"no prefix":         {db, Postgres, []Option{WithPrefix("")}, `sqlquota: WithPrefix: "" cannot begin the name of a table: use small letters`},
+		"no prefix":         {db, Postgres, []Option{nil, WithPrefix("")}, `sqlquota: WithPrefix: "" cannot begin the name of a table: use small letters`},
 		"capitals":          {db, Postgres, []Option{WithPrefix("Crm_")}, `"Crm_" cannot begin`},
 		"a statement":       {db, SQLite, []Option{WithPrefix("x; DROP TABLE y; --")}, `"x; DROP TABLE y; --" cannot begin`},
 		"quotes":            {db, SQLite, []Option{WithPrefix(`"x`)}, `cannot begin the name of a table`},
