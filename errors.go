@@ -26,7 +26,7 @@ var (
 
 	// ErrBusy: the call would have waited here longer than its deadline or [MaxWait] allows. Nothing was sent.
 	ErrBusy = errors.New("actito: busy")
-	// ErrQuotaExceeded: the day's imports into a table are used up. Nothing was sent.
+	// ErrQuotaExceeded: the day's imports into a table are used up. Nothing was sent, or it matches ErrTooManyRequests too.
 	ErrQuotaExceeded = errors.New("actito: import quota exceeded")
 	// ErrClockSkew: this machine's clock and the server's differ by more than five minutes. Nothing was sent.
 	ErrClockSkew = errors.New("actito: clocks differ")
@@ -184,7 +184,7 @@ func (e *BusyError) Is(target error) bool { return target == ErrBusy }
 func (e *BusyError) Unwrap() error { return e.Err }
 
 // QuotaError is an import that was not started because a table's imports of the day are used up. It matches
-// [ErrQuotaExceeded]. Nothing was sent.
+// [ErrQuotaExceeded]. Nothing was sent, unless Err says that Actito refused it.
 type QuotaError struct {
 	Table   string
 	Limit   int

@@ -49,7 +49,7 @@ func Loads(tables ...string) ImportOption {
 // key; an execution that failed keeps it, since some of its rows may be loaded: choose another key for the next try.
 // Keys live as long as the ledger that [Quota] names: the one in memory forgets them with the process.
 func Once(key string) ImportOption {
-	return importOption(func(im *importRun) { im.once = key })
+	return importOption(func(im *importRun) { im.once, im.keyed = key, true })
 }
 
 // Urgent lets an import use what [Quota].KeepFree keeps for such.
@@ -84,6 +84,7 @@ type importRun struct {
 	empty      EmptyCells   // the one of empties
 	empties    []EmptyCells // as they were declared
 	once       string
+	keyed      bool // once was given
 	urgent     bool
 	progress   func(Progress)
 
@@ -108,6 +109,9 @@ func (im *importRun) check() error {
 		if s == nil {
 			return &ValidationError{Rule: "no-data", Detail: "a *Staged is nil: look at the error of Stage"}
 		}
+	}
+	if im.keyed && im.once == "" {
+		return &ValidationError{Column: "Once", Rule: "once", Detail: "the key is empty: name what is imported, or leave Once out"}
 	}
 	if !utf8.ValidString(im.once) {
 		return &ValidationError{Column: "Once", Rule: "once", Detail: "the key is not UTF-8 text"}

@@ -109,11 +109,16 @@ func TestOnceIsFreeAgainAfterARefusalAndTakenWhileTheOutcomeIsUnknown(t *testing
 	})
 }
 
-func TestAOnceKeyThatIsNoTextIsRefused(t *testing.T) {
+func TestAOnceKeyThatCannotBeMeantIsRefused(t *testing.T) {
 	t.Parallel()
-	b := newBulk(t, inMemory(t))
-	_, err := b.oneCustomer(t.Context(), actito.Once("\xff"))
-	require.ErrorIs(t, err, actito.ErrInvalid)
-	require.ErrorContains(t, err, `column "Once"`)
-	b.untouched(t)
+	for name, key := range map[string]string{"that is no text": "\xff", "that is empty": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBulk(t, inMemory(t))
+			_, err := b.oneCustomer(t.Context(), actito.Once(key))
+			require.ErrorIs(t, err, actito.ErrInvalid)
+			require.ErrorContains(t, err, `column "Once"`)
+			b.untouched(t)
+		})
+	}
 }

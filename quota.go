@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 	_ "time/tzdata" // minimal images have no zones, and another zone than the one asked for must never be used
+	"unicode/utf8"
 )
 
 // Quota says how many imports a table takes, and where they are counted.
@@ -107,6 +108,9 @@ func newQuota(q Quota) (*quota, error) {
 	}
 	if strings.Contains(q.Licence, "/") {
 		return nil, errors.New("actito: Quota.Licence has a slash: use another name")
+	}
+	if !utf8.ValidString(q.Licence) { // JSON would change it, and nothing be found under it again
+		return nil, errors.New("actito: Quota.Licence is not UTF-8 text: use another name")
 	}
 	limit := cmp.Or(q.Limit, 12)
 	least := slices.Min(append(slices.Collect(maps.Values(q.Limits)), limit))

@@ -23,6 +23,7 @@ func TestQuotaRefusesWhatCannotBeMeant(t *testing.T) {
 		"a zone that is another's here": {Quota{Window: CalendarDay("Local")}, "differs between machines"},
 		"both, in an unknown zone":      {Quota{Window: DayAndRolling24h("Mars")}, "Mars"},
 		"a licence with a slash":        {Quota{Licence: "a/b"}, "Quota.Licence has a slash"},
+		"a licence that is no text":     {Quota{Licence: "\xff"}, "Quota.Licence is not UTF-8 text"},
 		"fewer than none kept free":     {Quota{KeepFree: -1}, "Quota.KeepFree is -1"},
 		"all kept free":                 {Quota{KeepFree: 12}, "Quota.KeepFree is 12 of a limit of 12"},
 		"all of a table kept free":      {Quota{KeepFree: 3, Limits: map[string]int{"Orders": 3}}, "Quota.KeepFree is 3 of a limit of 3"},

@@ -94,6 +94,17 @@ func TestWhoOnlyCountsChangesNoLimit(t *testing.T) {
 	require.NoError(t, l.SameLimits(ask("", 12)), "nothing counts any more")
 }
 
+func TestCountRefusesAnIDThatIsAnothers(t *testing.T) {
+	t.Parallel()
+	r := actito.Reservation{ID: "a", Buckets: []actito.Bucket{{Name: "1", Limit: 1}}, At: time.Now(), Rolling: time.Hour}
+	var l actito.Ledger
+	_, err := l.Count(r.At, r, "x")
+	require.NoError(t, err)
+	_, err = l.Count(r.At, r, "y")
+	require.ErrorContains(t, err, "reservation a exists")
+	require.Equal(t, "x", l.Entries(r.At, "1")[0].ExecutionID)
+}
+
 func TestALedgerThatNobodySavedIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ give, want string }{

@@ -11,6 +11,7 @@ import (
 )
 
 func TestPlans(t *testing.T) {
+	t.Parallel()
 	const open, closing, every = 9 * time.Hour, 18 * time.Hour, 30 * time.Minute
 	for name, tt := range map[string]struct {
 		quota actito.Quota
@@ -44,6 +45,7 @@ func TestPlans(t *testing.T) {
 }
 
 func TestAJobThatAsksAnewEachTimeKeepsToThePlan(t *testing.T) {
+	t.Parallel()
 	for _, limit := range []int{1, 2, 5, 12, 18, 19, 30} {
 		t.Run(fmt.Sprint(limit, " imports"), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {

@@ -39,6 +39,7 @@ func TestSyncCountsWhatOthersStarted(t *testing.T) {
 }
 
 func TestSyncDoesNotCountYesterdaysImports(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		window  actito.Window
 		counted int
