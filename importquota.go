@@ -16,9 +16,11 @@ import (
 )
 
 const (
-	// leaseTime is how long a reservation may wait for the first byte; settleTime, how long to wait for the ledger.
+	// leaseTime is how long a reservation may wait for the first byte; settleTime, how long to wait for the ledger to take
+	// an outcome, and freeTime, to take back a reservation of which it is not known whether it was made.
 	leaseTime  = 15 * time.Minute
 	settleTime = 10 * time.Second
+	freeTime   = 2 * time.Second
 	// startTries is how often a start is sent that is answered 429, and startWithin, for how long since the first answer:
 	// the first one may have waited long for its turn, or been uploaded slowly. With startWait, the last one comes 36 to
 	// 40 s after it: requests of others that were too many at once have ended by then.
@@ -103,6 +105,11 @@ func (im *importRun) reserve(ctx context.Context, tables []tableRef, content [sh
 			err = q.store.Reserve(ctx, b.Reservation)
 		}
 	}
+	if storeFailed(err) { // what may have taken effect all the same must not block the unit and the key until the lease is over
+		freeing, cancel := context.WithTimeout(context.WithoutCancel(ctx), freeTime)
+		defer cancel()
+		_ = q.store.Settle(freeing, b.ID, Free())
+	}
 	if b.Once == "" && q.opens(ctx, err) {
 		b.uncounted(ctx, err)
 		err = nil
@@ -127,10 +134,19 @@ func (q *quota) buckets(licence string, tables []tableRef) []Bucket {
 	return list
 }
 
-// opens reports whether an error of the store is one that Quota.FailOpen overrides.
+// opens reports whether an error of the store is one that Quota.FailOpen overrides: it fails, instead of refusing.
 func (q *quota) opens(ctx context.Context, err error) bool {
-	return err != nil && q.failOpen && ctx.Err() == nil &&
-		!errors.Is(err, ErrQuotaExceeded) && !errors.Is(err, ErrAlreadyStarted) && !errors.Is(err, ErrReservationLost)
+	return q.failOpen && ctx.Err() == nil && storeFailed(err)
+}
+
+// storeFailed reports whether an error is none of those by which a store that works refuses.
+func storeFailed(err error) bool {
+	for _, refusal := range []error{nil, ErrQuotaExceeded, ErrAlreadyStarted, ErrReservationLost, ErrInvalid, ErrClockSkew} {
+		if errors.Is(err, refusal) {
+			return false
+		}
+	}
+	return true
 }
 
 func (b *booking) uncounted(ctx context.Context, err error) {
@@ -199,6 +215,9 @@ func (im *importRun) refused(err error, b *booking, tables []tableRef) (*Executi
 	}
 	if b == nil {
 		return nil, err
+	}
+	if _, called := errors.AsType[*APIError](err); storeFailed(err) && !called {
+		return nil, &APIError{Op: im.op, Method: http.MethodPost, PathTemplate: im.path, Err: err}
 	}
 	return nil, named(err, b.Buckets, tables)
 }

@@ -242,6 +242,8 @@ func (s *refusingStore) Reserve(context.Context, actito.Reservation) error {
 	return errRefusing
 }
 
+func (*refusingStore) Settle(context.Context, string, actito.Outcome) error { return nil }
+
 func TestANilCallOptionChangesNothing(t *testing.T) {
 	t.Parallel()
 	var none actito.CallOption

@@ -228,8 +228,14 @@ func (r *Reservation) window(b Bucket) window {
 	return window{At: r.At, From: r.From, ResetAt: r.ResetAt, Rolling: r.Rolling, Limit: b.Limit}
 }
 
+// limitsError is what SameLimits refuses with.
+type limitsError string
+
+func (e limitsError) Error() string      { return string(e) }
+func (limitsError) Is(target error) bool { return target == ErrInvalid }
+
 // SameLimits refuses a reservation under another limit than the one under which units were reserved that count: clients
-// that share a ledger need the same ones. It is for stores that several clients can use.
+// that share a ledger need the same ones. The error matches [ErrInvalid]. It is for stores that several clients can use.
 func (l *Ledger) SameLimits(r Reservation) error {
 	l.lapse(r.At)
 	for _, b := range r.Buckets {
@@ -244,8 +250,8 @@ func (l *Ledger) SameLimits(r Reservation) error {
 			}
 		}
 		if n > 0 {
-			return fmt.Errorf("%d imports of table %s are booked under a limit of %d, and this client has one of %d: "+
-				"clients that share a ledger need the same limits", n, b.Name, w.Limit, b.Limit)
+			return limitsError(fmt.Sprintf("%d imports of table %s are booked under a limit of %d, and this client has one of %d: "+
+				"clients that share a ledger need the same limits", n, b.Name, w.Limit, b.Limit))
 		}
 	}
 	return nil

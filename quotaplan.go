@@ -18,7 +18,7 @@ type Plan struct {
 
 // Plan spreads the imports of a table that are left evenly over what is left of today's opening hours, counted from the
 // last import in them, and leaves free those that [Quota].KeepFree keeps. Imports start at multiples of every after
-// opening, not later than closing; both are times of the day, such as 9*time.Hour, in the zone of the window, or of a
+// opening, not later than closing, nor at midnight after it; both are times of the day, such as 9*time.Hour, in the zone of the window, or of a
 // rolling one in that of [WithTimeZone]. A job that runs at each of these times asks for the plan anew, and imports when
 // it is [Plan.Due]: so the imports of others, and runs that were missed, move those that are left.
 func (s *QuotaService) Plan(ctx context.Context, table string, opening, closing, every time.Duration) (Plan, error) {
@@ -43,17 +43,17 @@ func (s *QuotaService) Plan(ctx context.Context, table string, opening, closing,
 	slotOf := func(t time.Time) int { return int(math.Floor(float64(t.Sub(from)) / float64(every))) }
 	last := -1
 	if len(entries) > 0 {
-		last = max(last, slotOf(entries[len(entries)-1].At))
+		last = slotOf(entries[len(entries)-1].At)
 	}
 	plan := Plan{Table: u.Table, Every: every}
-	for _, slot := range spread(last, max(0, slotOf(now)), 1+slotOf(clock(closing)), u.Left-u.Kept) {
+	for _, slot := range spread(last, max(0, slotOf(now)), 1+slotOf(clock(min(closing, 24*time.Hour-1))), u.Left-u.Kept) {
 		plan.At = append(plan.At, from.Add(time.Duration(slot)*every))
 	}
 	return plan, nil
 }
 
 // spread picks at most n of the slots from first on, at even distances from the last one in which something was
-// imported, -1 for none. The distances depend on nothing else, so that who asks again later gets the same slots.
+// imported, negative for none. The distances depend on nothing else, so that who asks again later gets the same slots.
 func spread(last, first, slots, n int) []int {
 	var picked []int
 	centre := float64(last) + 0.5

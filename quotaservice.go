@@ -67,7 +67,8 @@ func (s *QuotaService) Entries(ctx context.Context, table string) ([]QuotaEntry,
 }
 
 // Settle records what became of an import whose outcome the library could not tell: [Used], with its execution, or
-// [Free]. The id is an entry's. See [QuotaStore] for what can be settled.
+// [Free]. The id is an entry's; one that is not in the ledger can be freed, which changes nothing. See [QuotaStore] for
+// what can be settled.
 func (s *QuotaService) Settle(ctx context.Context, id string, o Outcome) error {
 	return s.c.quota.store.Settle(ctx, id, o)
 }
@@ -76,7 +77,8 @@ func (s *QuotaService) Settle(ctx context.Context, id string, o Outcome) error {
 const adjusted = "adjusted-"
 
 // Adjust counts n imports of a table more, which others made and [QuotaService.Sync] does not find, as held. A negative
-// n takes back as many of those. What cannot be counted or taken back is an error, the rest is done.
+// n takes back as many of those. What cannot be counted or taken back is an error, the rest is done. In a table that is
+// closed nothing is counted: Actito refuses its imports already.
 func (s *QuotaService) Adjust(ctx context.Context, table string, n int) error {
 	books, err := s.c.quota.auditor()
 	if err != nil {
@@ -87,6 +89,11 @@ func (s *QuotaService) Adjust(ctx context.Context, table string, n int) error {
 		return err
 	}
 	q := s.c.quota
+	if u, err := q.usage(ctx, bucket, t, time.Now()); err != nil {
+		return err
+	} else if n > 0 && time.Now().Before(u.ClosedUntil) {
+		return &QuotaError{Table: t.Name, Limit: u.Limit, Used: u.Used, Held: u.Held, Closed: true, ResetAt: u.ClosedUntil}
+	}
 	for ; n > 0; n-- {
 		r := q.reservation(time.Now())
 		licence, _, _ := strings.Cut(bucket, "/")

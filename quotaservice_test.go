@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
+	"github.com/actito-go/actito/quota/filequota"
 )
 
 func TestWhatIsKeptFreeIsForUrgentImports(t *testing.T) {
@@ -129,6 +131,61 @@ func TestAnOperatorOpensAClosedTable(t *testing.T) {
 		_, err = b.oneCustomer(t.Context())
 		require.ErrorContains(t, err, "Quota.Reopen")
 		require.NoError(t, b.client.Quota.Reopen(t.Context(), "Customers"))
+		e, err := b.oneCustomer(t.Context())
+		b.loads(t, e, err)
+	})
+}
+
+func TestFailOpenOverridesNoRefusal(t *testing.T) {
+	t.Parallel()
+	ledger, err := filequota.Open(filepath.Join(t.TempDir(), "quota.json"))
+	require.NoError(t, err)
+	server := inMemory(t)
+	_, err = newBulk(t, server, actito.WithQuota(actito.Quota{Store: ledger, Limit: 3})).oneCustomer(t.Context())
+	require.NoError(t, err)
+	_, err = newBulk(t, server, actito.WithQuota(actito.Quota{Store: ledger, Limit: 2, FailOpen: true})).oneCustomer(t.Context())
+	require.ErrorIs(t, err, actito.ErrInvalid)
+	require.False(t, actito.Retryable(err))
+	require.ErrorContains(t, err, "clients that share a ledger need the same limits")
+	require.Len(t, server.Imports(), 1)
+}
+
+func TestAReservationThatTookEffectAlthoughItFailedBlocksNothing(t *testing.T) {
+	t.Parallel()
+	books := &lossyStore{QuotaStore: actito.NewMemoryStore(time.Now)}
+	b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: books, Limit: 1}))
+	_, err := b.oneCustomer(t.Context(), actito.Once("key"))
+	require.ErrorIs(t, err, errUnreachable)
+	e, err := b.oneCustomer(t.Context(), actito.Once("key"))
+	b.loads(t, e, err)
+	b.counted(t, "Customers", 1, 0)
+}
+
+// lossyStore loses the answer to the first reservation.
+type lossyStore struct {
+	actito.QuotaStore
+	lost bool
+}
+
+func (s *lossyStore) Reserve(ctx context.Context, r actito.Reservation) error {
+	err := s.QuotaStore.Reserve(ctx, r)
+	if !s.lost {
+		s.lost = true
+		return errUnreachable
+	}
+	return err
+}
+
+func TestAdjustLeavesAClosedTableItsProbe(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		b.Fail(actitotest.OpRunOnce, actitotest.Times(5, actitotest.Status(429)))
+		_, err := b.oneCustomer(t.Context())
+		require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+		time.Sleep(time.Hour)
+		err = b.client.Quota.Adjust(t.Context(), "Customers", 1)
+		require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+		require.ErrorContains(t, err, "table Customers: closed until")
 		e, err := b.oneCustomer(t.Context())
 		b.loads(t, e, err)
 	})
@@ -309,9 +366,9 @@ func TestAStoreThatFails(t *testing.T) {
 		warned   bool
 		settled  []actito.OutcomeState
 	}{
-		"to reserve":                               {store: failingStore{reserve: 1}},
-		"to reserve, and imports are to go on":     {store: failingStore{reserve: 1}, failOpen: true, started: true, warned: true},
-		"to reserve an import that is to run once": {store: failingStore{reserve: 1}, failOpen: true, once: "key"},
+		"to reserve":                               {store: failingStore{reserve: 1}, settled: []actito.OutcomeState{actito.OutcomeFree}},
+		"to reserve, and imports are to go on":     {store: failingStore{reserve: 1}, failOpen: true, started: true, warned: true, settled: []actito.OutcomeState{actito.OutcomeFree}},
+		"to reserve an import that is to run once": {store: failingStore{reserve: 1}, failOpen: true, once: "key", settled: []actito.OutcomeState{actito.OutcomeFree}},
 		"to begin":                               {store: failingStore{begin: 1}, settled: []actito.OutcomeState{actito.OutcomeFree}},
 		"to begin, and imports are to go on":     {store: failingStore{begin: 1}, failOpen: true, started: true, warned: true},
 		"to begin an import that is to run once": {store: failingStore{begin: 1}, failOpen: true, once: "key", settled: []actito.OutcomeState{actito.OutcomeFree}},
@@ -336,6 +393,7 @@ func TestAStoreThatFails(t *testing.T) {
 					b.loads(t, e, err)
 				} else {
 					require.ErrorIs(t, err, errUnreachable)
+					require.True(t, actito.Retryable(err), "whichever call it was that failed")
 				}
 				require.Len(t, b.Imports(), map[bool]int{true: 1}[tt.started])
 				require.Equal(t, tt.warned, strings.Contains(log.String(), "started uncounted"), log.String())

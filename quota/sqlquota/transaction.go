@@ -124,8 +124,8 @@ func decode(ledger string) (books actito.Ledger, err error) {
 func (s *Store) at(r actito.Reservation, now time.Time) (actito.Reservation, error) {
 	if s.now == nil {
 		if behind := time.Since(now).Round(time.Second); behind.Abs() > maxSkew {
-			return r, fmt.Errorf("this machine's clock says %s, and that of the database says %s: set the one that is wrong",
-				now.Add(behind).UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+			return r, fmt.Errorf("%w: this machine's says %s, and that of the database says %s: set the one that is wrong",
+				actito.ErrClockSkew, now.Add(behind).UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 		}
 	}
 	r.At, r.Lease = now, now.Add(r.Lease.Sub(r.At))
