@@ -5,6 +5,12 @@ import "time"
 // Golden compares with a file under testdata; see golden.
 var Golden = golden
 
+// DayOf is the day of a reservation, in now's zone.
+func DayOf(now time.Time) (from, resetAt time.Time) {
+	r := (&quota{zone: now.Location()}).reservation(now)
+	return r.From, r.ResetAt
+}
+
 // NewMemoryStore is the store of clients without one, with a clock that can be set.
 func NewMemoryStore(now func() time.Time) QuotaStore {
 	s := newMemoryStore()

@@ -45,7 +45,7 @@ type Quota struct {
 // Window is the time in which imports count towards a limit: a [CalendarDay], [Rolling24h], or both, [DayAndRolling24h].
 type Window string
 
-// Rolling24h counts an import for 24 hours after its start.
+// Rolling24h counts an import for 24 hours after its start, and two minutes more, since clocks differ.
 const Rolling24h Window = "rolling 24h"
 
 // homeZone is where Actito sits.
@@ -146,7 +146,7 @@ const margin = 2 * time.Minute
 func (q *quota) reservation(now time.Time) Reservation {
 	r := Reservation{At: now}
 	if q.rolling {
-		r.Rolling = 24 * time.Hour
+		r.Rolling = 24*time.Hour + margin
 	}
 	if q.zone != nil {
 		from, next := day(now.Add(-margin).In(q.zone))

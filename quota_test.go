@@ -109,7 +109,7 @@ func TestTheWindowOfAReservation(t *testing.T) {
 		q, err := newQuota(Quota{Window: Rolling24h})
 		require.NoError(t, err)
 		now := at(t, "2026-03-29T12:00:00Z")
-		assert.Equal(t, Reservation{At: now, Rolling: 24 * time.Hour}, q.reservation(now))
+		assert.Equal(t, Reservation{At: now, Rolling: 24*time.Hour + 2*time.Minute}, q.reservation(now))
 	})
 	t.Run("both count", func(t *testing.T) {
 		t.Parallel()
@@ -117,7 +117,7 @@ func TestTheWindowOfAReservation(t *testing.T) {
 		require.NoError(t, err)
 		now := at(t, "2026-11-23T12:00:00Z")
 		r := q.reservation(now)
-		assert.Equal(t, 24*time.Hour, r.Rolling)
+		assert.Equal(t, 24*time.Hour+2*time.Minute, r.Rolling)
 		assert.Equal(t, "2026-11-24T00:02:00Z", r.ResetAt.Format(time.RFC3339))
 	})
 }

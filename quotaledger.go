@@ -266,7 +266,7 @@ func (l *Ledger) Usage(now time.Time, bucket string) Usage {
 	return l.usage(bucket, w)
 }
 
-// Entries lists the units of a bucket, oldest first. See [QuotaLister].
+// Entries lists the units of a bucket, oldest first. See [QuotaAuditor].
 func (l *Ledger) Entries(now time.Time, bucket string) []QuotaEntry {
 	l.lapse(now)
 	var list []QuotaEntry

@@ -31,8 +31,8 @@ type QuotaStore interface {
 	// may refuse another limit than the one under which units were booked that count.
 	Reserve(ctx context.Context, r Reservation) error
 	// Begin marks that bytes are about to leave. It fails with ErrReservationLost if the lease ran out, if the window
-	// ended for which the unit was booked, or if it is settled. From then on, units of a rolling window count from
-	// this moment. Repeating it before the lease runs out changes nothing.
+	// ended for which the unit was booked, or if it is settled. Units count from this moment on. Repeating it before the
+	// lease runs out changes nothing.
 	Begin(ctx context.Context, id string) error
 	// Settle says how a reservation ended. Repeating it changes nothing. Used is final: Held after it changes nothing,
 	// Free and Used with another execution fail. Free and Used after Held reconcile a held unit. Free is final too, and

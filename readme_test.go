@@ -14,6 +14,7 @@ import (
 
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
+	"github.com/actito-go/actito/quota/filequota"
 )
 
 // The functions below are the README's code. TestTheREADMEsCodeIsThisFile holds the two together; the others run it.
@@ -122,6 +123,19 @@ func readmeFake(ctx context.Context) error {
 	return readmeUpsert(ctx, customers)
 }
 
+func readmeLedger(key string) error {
+	ledger, err := filequota.Open("/var/lib/yourapp/actito-quota.json")
+	if err != nil {
+		return err
+	}
+	client, err := actito.New(key, "MyEntity", actito.WithEnvironment(actito.Env3),
+		actito.WithQuota(actito.Quota{Store: ledger, KeepFree: 2})) // two a day only for actito.Urgent()
+	if err != nil {
+		return err
+	}
+	return client.Close()
+}
+
 func TestTheREADMEsCodeIsThisFile(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("readme_test.go")
@@ -153,6 +167,7 @@ func TestTheREADMEsCodeRuns(t *testing.T) {
 	t.Setenv("ACTITO_API_KEY", "key")
 	require.NoError(t, readmeClient())
 	require.NoError(t, readmeFake(t.Context()))
+	require.ErrorContains(t, readmeLedger("key"), "/var/lib/yourapp", "the folder is not here")
 	require.NoError(t, readmeUpsert(t.Context(), customers))
 	_, kept := server.Profile("Customers", "customerID", "C1085")
 	require.True(t, kept)

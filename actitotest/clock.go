@@ -10,7 +10,9 @@ import (
 // Date header all go by it. It follows [time.Now] (the bubble's time within
 // testing/synctest) until a test takes it with [Clock.Set] or [Clock.Advance];
 // from then on it stands still between those calls, and everything that waits
-// by it waits for the test.
+// by it waits for the test. A client that compares clocks sees by the Date header
+// how far the fake's is off: the SDK starts no import beyond five minutes, unless
+// the test runs within testing/synctest and keeps both clocks together.
 type Clock struct {
 	mu      sync.Mutex
 	taken   bool

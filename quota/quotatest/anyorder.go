@@ -38,10 +38,10 @@ const margin = 2 * time.Minute
 // runSteps is the length of a run.
 const runSteps = 80
 
-// AnyOrder makes calls in any order on several stores of one ledger, in one of the windows, while time passes, days and
-// clocks change, and in half of the runs the clock steps back. What the stores answer is compared with a simple model,
-// until the clock steps back. At no time may a window have more imports than the limit; a day that clients give a margin
-// not from two minutes before it until two minutes after it, so that it has not for a server whose clock differs either.
+// AnyOrder makes calls in any order on several stores of one ledger, in one of the windows, while time passes, days end
+// and change their length, and in half of the runs the clock steps back. What the stores answer is compared with a simple
+// model, until the clock steps back. At no time may a window have more imports than the limit. Where days have a margin,
+// since the server's clock may differ, that holds for each day with the two minutes before and after it.
 //
 // Every choice is made by choose, which returns a number from 0 to n-1: random numbers do, and those of pgregory.net/rapid
 // make the calls few that a failure needs:
@@ -321,7 +321,7 @@ func (r *run) settles(store actito.QuotaStore) {
 		return
 	}
 	o := pick(r, actito.Used("x of "+e.ID), actito.Used("x of "+e.ID), actito.Used(""), actito.Used("y of "+e.ID), actito.Free(), actito.Held())
-	accepted, lost := r.model.settle(e, o)
+	accepted, lost := r.settle(e, o)
 	err := r.note(fmt.Sprintf("settle %s %s %s", e.ID, o.State, o.ExecutionID), store.Settle(r.Context(), e.ID, o))
 	if !r.inexact && (accepted != (err == nil) || lost != errors.Is(err, actito.ErrReservationLost)) {
 		r.failf("settle %s as %s: got %v, want success %t, lost %t", e.ID, o.State, err, accepted, lost)
@@ -344,7 +344,7 @@ func (r *run) closes(store actito.QuotaStore, now time.Time) {
 	if err := r.note("close "+table+" until "+until.String(), store.Close(r.Context(), table, until)); err != nil {
 		r.failf("close %s: %v", table, err)
 	}
-	r.model.close(table, until)
+	r.close(table, until)
 }
 
 // finds counts an import: that of a reservation, or of others.

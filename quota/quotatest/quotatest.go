@@ -65,8 +65,8 @@ func OwnClock() Option { return func(o *options) { o.ownClock = true } }
 // Seed repeats the random test of a failure, which prints its seed. What depends on time is random all the same.
 func Seed(seed uint64) Option { return func(o *options) { o.seed = seed } }
 
-// Days gives [AnyOrder] the days of a client, of now's zone, instead of its own. Their margin is to make up for clocks
-// that differ by two minutes.
+// Days gives [AnyOrder] the days that a client asks for at a time, in its zone, instead of others. They have a margin that
+// makes up for clocks which differ by two minutes.
 func Days(of func(now time.Time) (from, resetAt time.Time)) Option {
 	return func(o *options) { o.days = of }
 }
