@@ -60,7 +60,9 @@ local states = {reserved = true, begun = true, held = true, used = true}
 
 local function unit(id)
 	local u = read('unit ' .. id)
-	if u and not states[u.state] then damaged(ledger, 'has a unit "' .. id .. '" in an unknown state') end
+	if u and not (u.id == id and states[u.state] and type(u.counts) == 'number' and type(u.tables) == 'table') then
+		damaged(ledger, 'is damaged in its field "unit ' .. id .. '"')
+	end
 	return u
 end
 
@@ -90,12 +92,15 @@ local function find(field)
 end
 
 -- units returns those of a bucket.
+local read_units = {}
 local function units(bucket)
+	if read_units[bucket] then return read_units[bucket] end
 	local list = {}
 	for i, booking in ipairs(redis.call('ZRANGEBYLEX', bookings, '[' .. bucket .. '\0', '(' .. bucket .. '\1')) do
 		local id = string.sub(booking, #bucket + 2)
 		list[i] = unit(id) or damaged(ledger, 'has no unit "' .. id .. '", which is booked')
 	end
+	read_units[bucket] = list
 	return list
 end
 
@@ -354,7 +359,8 @@ local ok, answer = pcall(function()
 	return answer
 end)
 if not ok then
-	if type(answer) ~= 'table' or not answer.refused then error(answer) end
+	if type(answer) ~= 'table' then return redis.error_reply(answer) end
+	if answer.err then return answer end
 end
 answer.now = now
 return cjson.encode(answer)

@@ -61,15 +61,15 @@ type ledgerAnswer struct {
 	Refused    string      `json:"refused"` // why
 	Skewed     bool        `json:"skewed"`
 	Unverified *unverified `json:"unverified"`
-	Started *struct {
+	Started    *struct {
 		Execution string `json:"execution"`
 		Same      bool   `json:"same"`
 	} `json:"started"`
-	Full      *ledgerCount `json:"full"`
-	Lost      bool         `json:"lost"`
-	Usage     ledgerCount  `json:"usage"`
-	Added     bool         `json:"added"`
-	Entries   []ledgerUnit `json:"entries"`
+	Full    *ledgerCount `json:"full"`
+	Lost    bool         `json:"lost"`
+	Usage   ledgerCount  `json:"usage"`
+	Added   bool         `json:"added"`
+	Entries []ledgerUnit `json:"entries"`
 }
 
 // unverified says on which server the books are to be completed.
