@@ -15,65 +15,64 @@ import (
 	"github.com/actito-go/actito"
 )
 
-// Store is an [actito.QuotaStore] in Redis: the ledger of imports that machines share. It is for those who have Redis
-// and no database; where there is one, prefer sqlquota, which loses nothing and keeps a journal.
+// Store is an [actito.QuotaStore] in Redis: a ledger of imports that machines share. It is for those who have Redis and
+// no database. Where there is one, prefer sqlquota, which forgets nothing and keeps a journal.
 //
 //	rdb := redis.NewClient(&redis.Options{Addr: "redis:6379"})
 //	ledger, err := redisquota.New(rdb)
 //	…
 //	client, err := actito.New(key, entity, actito.WithEnvironment(actito.Env3), actito.WithQuota(actito.Quota{Store: ledger}))
 //
-// Any client of go-redis will do: of one server, of Sentinel, of a cluster, as long as it talks to the master. Any
-// number of licences have their books in one Redis. A Store needs no closing; the client of Redis stays the caller's.
+// The client of Redis may be one of a server, of Sentinel or of a cluster, and must talk to the master. A Store needs no
+// closing; the client of Redis stays the caller's. Any number of licences have their books in one Redis.
 //
 // # What it guarantees
 //
 // Whoever uses the same Redis never starts more imports than the limit, whichever process, machine or connection dies,
-// at any instruction, as long as Redis itself forgets nothing. Each call is one script, which takes effect as a whole or
-// not at all, and one round trip; after a restart of Redis, the first one is two. Where go-redis repeats a call because
-// the connection broke, it takes effect once. One that returned an error may have taken effect; a [actito.Client] copes
-// with that. Nothing is started while Redis cannot be reached, unless Quota.FailOpen says so.
+// at any instruction, as long as Redis forgets nothing. A call is one script, which takes effect as a whole or not at
+// all, and one round trip; the first one that a server sees is two. When go-redis repeats a call because the connection
+// broke, it takes effect once. One that returned an error may have taken effect; a [actito.Client] copes with that.
+// Nothing is started while Redis cannot be reached, unless Quota.FailOpen says so. A call returns when its context
+// ends, whatever the timeouts of the client of Redis are; what it began may go on within those.
 //
 // Times are those of the clock of Redis, to the millisecond, so that the machines' need not agree, but if the two differ
 // by more than five minutes reservations are refused: the day for which they are made is that of the machine.
 //
-// A call returns when its context ends, whatever the timeouts of the client of Redis are; what it began goes on within
-// those.
-//
 // # What Redis can forget
 //
-// A replica that is promoted does not have the master's last writes: replication is asynchronous. After a crash with
-// appendfsync everysec a second is missing, with snapshots only, minutes, and without persistence everything. The imports
-// booked in that time would be available again. Therefore the ledger notes on which server it was last found complete,
-// by run_id and master_replid of INFO. Wherever that is another than the one that answers now, after each restart and
-// failover and at the very first, Reserve makes no reservation but returns an [actito.UnverifiedError], while all other
-// calls work. A Client then asks the service for its executions, counts those that are not in the ledger, and goes on.
+// A replica that is promoted lacks the last writes of its master, since replication is asynchronous. A server that
+// crashed lacks a second of them with appendfsync everysec, minutes if it only saves snapshots, and all of them without
+// persistence. Their imports would be available again.
 //
-// That rests on the list of executions, of which it is assumed that it exists. Where the service has none, or where it
-// does not tell the tables, no import is started: find out in Actito what ran today, and say so by calling Confirm of the
-// *UnverifiedError that the import's error wraps, then QuotaService.Adjust. It cannot see, either, an import that is
-// still being sent while Redis fails over and whose booking was lost; it is counted with the next Sync.
+// Therefore the ledger notes on which server its books were last complete, by the run_id and the master_replid of INFO.
+// When another one answers, after a restart, a failover or the move of a slot, with a first replica, or at the very
+// first, Reserve makes no reservation and returns an [actito.UnverifiedError], while all other calls work. A Client then
+// asks the service for its executions, counts those that are not in the ledger, and goes on.
+//
+// That needs the list of executions, of which it is assumed that it exists. Where there is none, or where it does not
+// tell the tables, no import is started: find out in Actito what ran in the window, call Confirm of the
+// *UnverifiedError that the import's error wraps, then QuotaService.Adjust. What the list cannot show is an import that
+// is still being sent when its booking gets lost: the next Sync counts it.
 //
 // Servers that do not tell who they are, such as miniredis, are taken for one that never changes.
 //
 // # What to configure
 //
-//   - maxmemory-policy noeviction, which is the default. With any other, reservations are refused, even while maxmemory
-//     is 0: keys expire, so that volatile policies would take them too, and a limit can be set at any time, or by
-//     whoever runs Redis, without anybody looking here. The policy is read when a server is met for the first time.
-//   - appendonly yes, so that a restart forgets a second at most.
-//   - min-replicas-to-write 1 where there are replicas, so that a master that was cut off from them books nothing that a
-//     failover forgets.
-//   - Permission for the user to run EVALSHA, EVAL, INFO, TIME, TYPE, PTTL, PEXPIRE and the commands of hashes and sorted
-//     sets, on keys that begin with {actito:.
+//   - maxmemory-policy noeviction, the default. With another, reservations are refused, also while maxmemory is 0: a
+//     limit can be set at any time, without anybody thinking of the ledger, and volatile policies take its keys too,
+//     since they expire. The policy is read whenever a server is not known yet.
+//   - appendonly yes, so that a crash forgets a second at most.
+//   - min-replicas-to-write 1 where there are replicas, so that a master that lost touch with them for longer than
+//     min-replicas-max-lag books nothing more.
+//   - For the user, where there are ACLs: EVALSHA, EVAL, INFO, TIME, TYPE, PTTL, PEXPIRE and the commands of hashes and
+//     sorted sets, on keys that begin with {actito:.
 //
 // # The keys
 //
-// Each licence has three, all in one hash slot: {actito:<licence>}:ledger, …:ledger:lapses and …:ledger:bookings. They
-// hold ids of tables and of executions, and Once keys, about 400 bytes per import for a week, and expire eight days after
-// the last booking, or when no table is closed any more. If one of them is gone, damaged, of another type, or from a
-// newer version of this package, the error names it: nothing is booked, nothing is overwritten. Delete all three to
-// start anew; the service's executions are counted then.
+// A licence has three, in one hash slot: {actito:<licence>}:ledger, and with :lapses and :bookings after it. They hold
+// ids of tables and executions, and Once keys, for a week, in less than a kilobyte per import, and expire a day after
+// nothing in them matters any more. If one is gone, damaged, of another type, or from a newer version of this package,
+// the error names it: nothing is booked, nothing is overwritten. Delete all three to start anew, which is unverified.
 type Store struct {
 	rdb          redis.UniversalClient
 	changeLimits bool
@@ -92,10 +91,13 @@ type LedgerOption func(*Store)
 // under others: use it once, when a licence was extended. Clients that still have the other limit are then refused.
 func ChangeLimits() LedgerOption { return func(s *Store) { s.changeLimits = true } }
 
-// New makes a store in Redis. It does not connect.
+// New makes a store in Redis. It does not connect. A Ring is refused.
 func New(rdb redis.UniversalClient, opts ...LedgerOption) (*Store, error) {
 	if rdb == nil {
 		return nil, errors.New("redisquota: New needs a Redis client")
+	}
+	if _, ok := rdb.(*redis.Ring); ok {
+		return nil, errors.New("redisquota: New: a Ring may move the ledger to another server and back, unnoticed: use a cluster or Sentinel")
 	}
 	s := &Store{rdb: rdb}
 	for _, opt := range opts {

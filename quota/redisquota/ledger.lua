@@ -2,7 +2,7 @@
 --
 -- KEYS  the ledger, a hash; its lapses, a sorted set of those of its fields that time changes, by when it does; and its
 --       bookings, a sorted set of a bucket, a zero byte and the id of a unit each: all in one hash slot
--- ARGV  a call, see ledger.go; times are in milliseconds, and absent where there is none
+-- ARGV  a call, see ledgercall.go; times are in milliseconds, and absent where there is none
 --
 -- The fields of the ledger:
 --   format                    of these fields
@@ -32,7 +32,7 @@ local kept -- how long what was written matters
 local function refuse(...) error({refused = table.concat({...})}) end
 
 local function damaged(key, what)
-	refuse('key ', key, ' ', what, ': restore the ledger, or delete its keys (', table.concat(KEYS, ', '), ') to start with nothing booked')
+	refuse('key ', key, ' ', what, ': restore the ledger, or delete its keys (', table.concat(KEYS, ', '), ') to start anew')
 end
 
 local function read(field)
@@ -80,9 +80,7 @@ local function forget(u)
 	remove('unit ' .. u.id)
 	for _, bucket in ipairs(u.tables) do redis.call('ZREM', bookings, bucket .. '\0' .. u.id) end
 	if u.once then redis.call('HDEL', ledger, 'once ' .. u.once) end
-	if u.execution and redis.call('HGET', ledger, 'execution ' .. u.execution) == u.id then
-		redis.call('HDEL', ledger, 'execution ' .. u.execution)
-	end
+	if u.execution then redis.call('HDEL', ledger, 'execution ' .. u.execution) end
 end
 
 -- find returns the unit of a key or of an execution.
@@ -91,16 +89,16 @@ local function find(field)
 	return id and unit(id) or nil
 end
 
--- units returns those of a bucket.
-local read_units = {}
+-- units returns those of a bucket, which are read once.
+local unitsOf = {}
 local function units(bucket)
-	if read_units[bucket] then return read_units[bucket] end
+	if unitsOf[bucket] then return unitsOf[bucket] end
 	local list = {}
 	for i, booking in ipairs(redis.call('ZRANGEBYLEX', bookings, '[' .. bucket .. '\0', '(' .. bucket .. '\1')) do
 		local id = string.sub(booking, #bucket + 2)
 		list[i] = unit(id) or damaged(ledger, 'has no unit "' .. id .. '", which is booked')
 	end
-	read_units[bucket] = list
+	unitsOf[bucket] = list
 	return list
 end
 
@@ -111,7 +109,7 @@ local function lapse()
 		local u = id and unit(id)
 		if not u then
 			remove(field)
-		elseif u.state == 'begun' and now < u.counts + week then
+		elseif u.state == 'begun' then
 			finish(u, 'held')
 		else
 			forget(u)
@@ -179,7 +177,7 @@ local function info(section)
 	refuse('INFO tells whether the ledger may have lost bookings: let the user run it: ', text.err)
 end
 
--- server names the server, and the time since it last became the master: what others did meanwhile may be lost.
+-- server names the server, and the time for which it has been the master: what another one was told before may be lost.
 local function server()
 	return (string.match(info('server'), 'run_id:(%w+)') or '-') .. ' ' .. (string.match(info('replication'), 'master_replid:(%w+)') or '-')
 end

@@ -63,16 +63,22 @@ func (l *sharedLedger) booked(t testing.TB, used, held int) {
 	require.Equal(t, [2]int{used, held}, [2]int{u.Used, u.Held})
 }
 
-// ledgerCalls are all calls, with what they return.
-func ledgerCalls(s *Store) map[string]func(context.Context) error {
-	return map[string]func(context.Context) error{
-		"reserve": func(ctx context.Context) error { return s.Reserve(ctx, askFor("c")) },
-		"begin":   func(ctx context.Context) error { return s.Begin(ctx, "4711/b") },
-		"settle":  func(ctx context.Context) error { return s.Settle(ctx, "4711/b", actito.Held()) },
-		"close":   func(ctx context.Context) error { return s.Close(ctx, "4711/17", time.Now().Add(time.Hour)) },
-		"usage":   func(ctx context.Context) error { _, err := s.Usage(ctx, "4711/16"); return err },
-		"count":   func(ctx context.Context) error { _, err := s.Count(ctx, askFor("d"), "y"); return err },
-		"entries": func(ctx context.Context) error { _, err := s.Entries(ctx, "4711/16"); return err },
+// anyCall is a call by its name in errors.
+type anyCall struct {
+	op   string
+	make func(context.Context) error
+}
+
+// anyCalls are one of each, which succeed if b is reserved.
+func anyCalls(s *Store) []anyCall {
+	return []anyCall{
+		{"reserve", func(ctx context.Context) error { return s.Reserve(ctx, askFor("c")) }},
+		{"begin", func(ctx context.Context) error { return s.Begin(ctx, "4711/b") }},
+		{"settle", func(ctx context.Context) error { return s.Settle(ctx, "4711/b", actito.Held()) }},
+		{"close", func(ctx context.Context) error { return s.Close(ctx, "4711/17", time.Now().Add(time.Hour)) }},
+		{"usage", func(ctx context.Context) error { _, err := s.Usage(ctx, "4711/16"); return err }},
+		{"count", func(ctx context.Context) error { _, err := s.Count(ctx, askFor("d"), "y"); return err }},
+		{"entries", func(ctx context.Context) error { _, err := s.Entries(ctx, "4711/16"); return err }},
 	}
 }
 
@@ -121,9 +127,9 @@ func TestACallOfTheLedgerIsOneRoundTrip(t *testing.T) {
 		require.Equal(t, "evalsha eval evalsha", c.take(), "the server does not know the script yet")
 		require.NoError(t, l.Reserve(t.Context(), askFor("b")))
 		require.Equal(t, "evalsha", c.take())
-		for name, call := range ledgerCalls(l.Store) {
-			require.NoError(t, call(t.Context()), name)
-			require.Equal(t, "evalsha", c.take(), name)
+		for _, call := range anyCalls(l.Store) {
+			require.NoError(t, call.make(t.Context()), call.op)
+			require.Equal(t, "evalsha", c.take(), call.op)
 		}
 		require.NoError(t, l.rdb.ScriptFlush(t.Context()).Err())
 		c.take()
@@ -237,13 +243,29 @@ func TestClientsOfTheLedgerWithOtherLimitsAreRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, changing.Reserve(t.Context(), extended))
 		require.ErrorContains(t, l.Reserve(t.Context(), askFor("d")), "under a limit of 24, and this client has one of 12")
+
+		l.now = func() time.Time { return time.Now().Add(24 * time.Hour) }
+		require.NoError(t, l.Reserve(t.Context(), askFor("d")), "nothing counts any more")
 	})
 }
 
-func TestANewStoreNeedsAClient(t *testing.T) {
+func TestTwoReservationsThatSayTheyAreOneExecutionStayTwo(t *testing.T) {
+	t.Parallel()
+	withEachRedis(t, func(t *testing.T, l *sharedLedger) {
+		l.books(t)
+		require.NoError(t, l.Settle(t.Context(), "4711/b", actito.Used("x")))
+		l.booked(t, 2, 0)
+	})
+}
+
+func TestANewStoreNeedsAClientThatStays(t *testing.T) {
 	t.Parallel()
 	_, err := New(nil)
 	require.ErrorContains(t, err, "redisquota: New needs a Redis client")
+	ring := redis.NewRing(&redis.RingOptions{})
+	defer ring.Close()
+	_, err = New(ring)
+	require.ErrorContains(t, err, "a Ring may move the ledger")
 }
 
 func TestTheLedgersTimeIsThatOfRedis(t *testing.T) {
@@ -296,9 +318,9 @@ func TestALedgerOutOfReachIsAnErrorAtOnceThatTellsNoSecret(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, free.Close())
 		l := newLedger(t, &redis.Options{Addr: free.Addr().String(), Password: "sesame", MaxRetries: -1, DialerRetries: 1})
-		for op, call := range ledgerCalls(l.Store) {
-			err := call(t.Context())
-			require.ErrorContains(t, err, "redisquota: "+op+`: licence "4711": `)
+		for _, call := range anyCalls(l.Store) {
+			err := call.make(t.Context())
+			require.ErrorContains(t, err, "redisquota: "+call.op+`: licence "4711": `)
 			require.ErrorContains(t, err, "connection refused")
 			require.NotContains(t, err.Error(), "sesame")
 		}
@@ -324,7 +346,7 @@ func TestALedgerOutOfReachIsAnErrorAtOnceThatTellsNoSecret(t *testing.T) {
 				_ = conn.Close()
 			}
 		})
-		l := newLedger(t, &redis.Options{Addr: listener.Addr().String(), Password: "sesame"})
+		l := newLedger(t, &redis.Options{Addr: listener.Addr().String(), ReadTimeout: -1})
 		ctx, cancel := context.WithCancel(t.Context())
 		failed := make(chan error)
 		go func() { failed <- l.Begin(ctx, "4711/a") }()

@@ -1,11 +1,8 @@
 package redisquota
 
 import (
-	"bufio"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -60,9 +57,9 @@ func TestUntilTheBooksAreCompleteNothingIsReservedAndAllElseWorks(t *testing.T) 
 	s.start(t)
 	unverified = mustBeUnverified(t, l.Reserve(t.Context(), askFor("c")))
 	require.ErrorContains(t, unverified, `Redis was restarted, or another server took over, and may not have the latest bookings of licence "4711"`)
-	for op, call := range ledgerCalls(l.Store) {
-		if op != "reserve" {
-			require.NoError(t, call(t.Context()), op)
+	for _, call := range anyCalls(l.Store) {
+		if call.op != "reserve" {
+			require.NoError(t, call.make(t.Context()), call.op)
 		}
 	}
 	l.booked(t, 2, 2)
@@ -152,8 +149,8 @@ func TestAUserThatMayNotRunINFOIsToldSo(t *testing.T) {
 
 	s := user("least", "+evalsha", "+eval", "+info", "+time", "+type", "+pttl", "+pexpire", "+@hash", "+@sortedset")
 	confirm(t, s, "4711")
-	for _, call := range ledgerCalls(s) {
-		if err := call(t.Context()); err != nil {
+	for _, call := range anyCalls(s) {
+		if err := call.make(t.Context()); err != nil {
 			require.ErrorIs(t, err, actito.ErrReservationLost)
 		}
 	}
@@ -172,14 +169,17 @@ func TestAFullServerBooksNothing(t *testing.T) {
 
 func TestTheLedgerIsInOneSlotOfACluster(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, "--cluster-enabled", "yes")
+	s := startServer(t, "--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(freePort(t)))
 	node := redis.NewClient(&redis.Options{Addr: s.addr})
 	defer node.Close()
 	require.NoError(t, node.ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
-	l := newLedgerOf(t, redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{s.addr}, IsClusterMode: true, MaxRetries: 20}))
+	for state := ""; !strings.Contains(state, "cluster_state:ok"); {
+		state = node.ClusterInfo(t.Context()).Val()
+	}
+	l := newLedgerOf(t, redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{s.addr}, IsClusterMode: true}))
 	l.books(t)
-	for op, call := range ledgerCalls(l.Store) {
-		require.NoError(t, call(t.Context()), op)
+	for _, call := range anyCalls(l.Store) {
+		require.NoError(t, call.make(t.Context()), call.op)
 	}
 	keys, err := node.Keys(t.Context(), "*").Result()
 	require.NoError(t, err)
@@ -220,24 +220,16 @@ func TestTheLedgerIsWhereSentinelSays(t *testing.T) {
 func startSentinel(t testing.TB, master *server) *server {
 	t.Helper()
 	host, port, _ := strings.Cut(master.addr, ":")
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	s := &server{addr: free.Addr().String()}
-	require.NoError(t, free.Close())
-	_, own, _ := strings.Cut(s.addr, ":")
 	config := filepath.Join(t.TempDir(), "sentinel.conf")
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, "bind 127.0.0.1\nport %s\nsentinel monitor ledger %s %s 1\n"+
-		"sentinel down-after-milliseconds ledger 1000\nsentinel failover-timeout ledger 5000\n", own, host, port), 0o600))
-	s.cmd = exec.Command(master.args[0], config, "--sentinel")
-	out, err := s.cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, s.cmd.Start())
-	t.Cleanup(s.stop)
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if strings.Contains(lines.Text(), "+slave ") {
-			return s
-		}
+	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, "sentinel monitor ledger %s %s 1\n"+
+		"sentinel down-after-milliseconds ledger 1000\nsentinel failover-timeout ledger 5000\n", host, port), 0o600))
+	s := startServerAs(t, config, "--sentinel")
+	rdb := redis.NewSentinelClient(&redis.Options{Addr: s.addr})
+	defer rdb.Close()
+	for known := 0; known == 0; {
+		replicas, err := rdb.Replicas(t.Context(), "ledger").Result()
+		require.NoError(t, err)
+		known = len(replicas)
 	}
-	t.Fatal("the Sentinel found no replica")
-	return nil
+	return s
 }

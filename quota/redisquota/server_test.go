@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// server is a real Redis, of this test alone.
+// server is a real Redis, of one test alone.
 type server struct {
 	addr string
 	args []string
@@ -21,21 +21,32 @@ type server struct {
 // startServer starts a Redis on a free port. Without one on this machine the test is skipped.
 func startServer(t testing.TB, args ...string) *server {
 	t.Helper()
+	return startServerAs(t, append([]string{"--save", "", "--appendonly", "no"}, args...)...)
+}
+
+// startServerAs starts the program of Redis with the arguments.
+func startServerAs(t testing.TB, args ...string) *server {
+	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
 		t.Skip("there is no redis-server in PATH: what is promised was not held against a real Redis")
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	port := free.Addr().(*net.TCPAddr).Port
-	require.NoError(t, free.Close())
+	port := freePort(t)
 	s := &server{
 		addr: fmt.Sprintf("127.0.0.1:%d", port),
-		args: append([]string{path, "--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--dir", t.TempDir(), "--save", "", "--appendonly", "no"}, args...),
+		args: append([]string{path}, append(args, "--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--dir", t.TempDir())...),
 	}
 	s.start(t)
 	t.Cleanup(s.stop)
 	return s
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, free.Close())
+	return free.Addr().(*net.TCPAddr).Port
 }
 
 func (s *server) start(t testing.TB) {
@@ -46,7 +57,7 @@ func (s *server) start(t testing.TB) {
 	require.NoError(t, s.cmd.Start())
 	log := ""
 	for lines := bufio.NewScanner(out); lines.Scan(); log += lines.Text() + "\n" {
-		if strings.Contains(lines.Text(), "Ready to accept connections") {
+		if strings.Contains(lines.Text(), "Ready to accept connections") || strings.Contains(lines.Text(), "Sentinel ID is") {
 			return
 		}
 	}
@@ -59,3 +70,5 @@ func (s *server) stop() {
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()
 }
+
+func (s *server) dial() (net.Conn, error) { return net.Dial("tcp", s.addr) }
