@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/actito-go/actito/internal/multipart"
 	"github.com/actito-go/actito/internal/transport"
@@ -107,6 +108,9 @@ func (im *importRun) check() error {
 		if s == nil {
 			return &ValidationError{Rule: "no-data", Detail: "a *Staged is nil: look at the error of Stage"}
 		}
+	}
+	if !utf8.ValidString(im.once) {
+		return &ValidationError{Column: "Once", Rule: "once", Detail: "the key is not UTF-8 text"}
 	}
 	for _, e := range im.empties {
 		if im.empty != EmptyCellsUndeclared && e != im.empty {

@@ -108,3 +108,12 @@ func TestOnceIsFreeAgainAfterARefusalAndTakenWhileTheOutcomeIsUnknown(t *testing
 		require.Len(t, b.Imports(), 1)
 	})
 }
+
+func TestAOnceKeyThatIsNoTextIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBulk(t, inMemory(t))
+	_, err := b.oneCustomer(t.Context(), actito.Once("\xff"))
+	require.ErrorIs(t, err, actito.ErrInvalid)
+	require.ErrorContains(t, err, `column "Once"`)
+	b.untouched(t)
+}

@@ -76,7 +76,10 @@ const probeEvery = time.Hour
 // Reserve books one unit in each bucket of r, all or none, at r.At. See [QuotaStore].
 func (l *Ledger) Reserve(r Reservation) error {
 	l.lapse(r.At)
-	if l.units[r.ID] != nil {
+	switch {
+	case r.ID == "":
+		return errors.New("actito: a reservation needs an ID")
+	case l.units[r.ID] != nil:
 		return fmt.Errorf("actito: reservation %s exists", r.ID)
 	}
 	content := ""

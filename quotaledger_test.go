@@ -67,6 +67,12 @@ func TestALedgerWithNothingBookedCanBeSaved(t *testing.T) {
 	require.NoError(t, saved.Reserve(actito.Reservation{ID: "a", Buckets: []actito.Bucket{{Name: "1", Limit: 1}}, At: time.Now()}))
 }
 
+func TestAReservationWithoutIDIsRefused(t *testing.T) {
+	t.Parallel()
+	var l actito.Ledger
+	require.ErrorContains(t, l.Reserve(actito.Reservation{Buckets: []actito.Bucket{{Name: "1", Limit: 1}}, At: time.Now()}), "needs an ID")
+}
+
 func TestALedgerThatNobodySavedIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ give, want string }{

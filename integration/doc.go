@@ -1,0 +1,8 @@
+// Package integration tests what keeps its state in a database on real ones: SQLite, and a PostgreSQL server that the
+// tests start, on a free port and with its files in a temporary directory, where its programs are installed (Debian's
+// package postgresql). Otherwise they skip what needs it. It is a module of its own, so that drivers of databases are no
+// dependencies of the library.
+//
+//	cd integration && go test -race . -killing 1m
+//	cd integration && go test -bench . -run '^$'
+package integration
