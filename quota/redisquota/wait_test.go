@@ -159,8 +159,10 @@ func TestWhoWasLetInIsNotSentAwayForThoseWhoOvertake(t *testing.T) {
 			}
 		})
 		p.waits(1)
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-		p.way.set(func(w *way) { w.there = time.Millisecond })
+		ctx, cancel := context.WithCancel(t.Context())
+		p.way.set(func(w *way) { w.there = 10 * time.Millisecond })
+		all.Go(func() { _, _ = p.Acquire(ctx, actito.Work{MaxWait: -1}) })
+		synctest.Wait() // what follows is in the next message
 		for _, class := range []actito.Class{actito.Polling, actito.RealTime, actito.Listing} {
 			all.Go(func() { _, _ = p.Acquire(ctx, actito.Work{Class: class}) })
 		}
