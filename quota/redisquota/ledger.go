@@ -101,7 +101,9 @@ func New(rdb redis.UniversalClient, opts ...LedgerOption) (*Store, error) {
 	}
 	s := &Store{rdb: rdb}
 	for _, opt := range opts {
-		opt(s)
+		if opt != nil {
+			opt(s)
+		}
 	}
 	return s, nil
 }
@@ -125,8 +127,10 @@ func (s *Store) Reserve(ctx context.Context, r actito.Reservation) error {
 	case err != nil:
 		return err
 	case a.Skewed:
-		return c.failed(fmt.Errorf("this machine's clock says %s, and that of Redis says %s: set the one that is wrong",
+		return c.failed(fmt.Errorf("%w: this machine's says %s, and that of Redis says %s: set the one that is wrong", actito.ErrClockSkew,
 			instant(c.Sent).UTC().Format(time.RFC3339), instant(a.Now).UTC().Format(time.RFC3339)))
+	case a.Limits != "":
+		return c.failed(limitsError(a.Limits))
 	case a.Unverified != nil:
 		return s.unverified(c.licence, a.Unverified)
 	case a.Started != nil:
@@ -137,6 +141,12 @@ func (s *Store) Reserve(ctx context.Context, r actito.Reservation) error {
 	}
 	return nil
 }
+
+// limitsError is a reservation under other limits than those of the books. It matches [actito.ErrInvalid].
+type limitsError string
+
+func (e limitsError) Error() string      { return string(e) }
+func (limitsError) Is(target error) bool { return target == actito.ErrInvalid }
 
 // unverified is what is said of books that may be incomplete.
 func (s *Store) unverified(licence string, u *unverified) error {

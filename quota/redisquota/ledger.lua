@@ -126,7 +126,8 @@ local function book(u)
 		u.tables[i] = b.name
 		windows[b.name] = {
 			at = math.max(u.counts, before and before.at or u.counts), -- known for a week after the newest
-			from = call.from, reset = call.reset, rolling = call.rolling, limit = b.limit,
+			from = call.from, reset = call.reset, rolling = call.rolling,
+			limit = u.found and before and before.limit or b.limit, -- that of who imports, not of who counts
 		}
 	end
 	for bucket, w in pairs(windows) do
@@ -142,7 +143,7 @@ end
 -- one. A unit counts as long as the day or the rolling window counts it, whichever is longer. One from later than the
 -- window counts too: the clock was set back, and that frees nothing.
 local function count(bucket, w)
-	local n, gone = {used = 0, held = 0, reset = w.reset}, {} -- gone: when those that count will not any more
+	local n, gone = {used = 0, held = 0, reserved = 0, reset = w.reset}, {} -- gone: when those that count will not any more
 	for _, u in ipairs(units(bucket)) do
 		local ends = w.rolling and u.counts + w.rolling or -math.huge
 		if w.from and w.reset and u.counts >= w.from then ends = math.max(ends, w.reset) end
@@ -150,6 +151,7 @@ local function count(bucket, w)
 			table.insert(gone, ends)
 			local kind = u.state == 'used' and 'used' or 'held'
 			n[kind] = n[kind] + 1
+			if not u.found then n.reserved = n.reserved + 1 end
 		end
 	end
 	if w.rolling and #gone > 0 then
@@ -208,9 +210,9 @@ function calls.reserve()
 	if not call.change then
 		for _, b in ipairs(call.buckets) do
 			local w, n = newest(b.name)
-			if w and n.used + n.held > 0 and w.limit ~= b.limit then
-				refuse(n.used + n.held, ' imports of table ', b.name, ' are booked under a limit of ', w.limit,
-					', and this client has one of ', b.limit, ': clients that share a ledger need the same limits; see ChangeLimits')
+			if w and n.reserved > 0 and w.limit ~= b.limit then
+				return {limits = table.concat({n.reserved, ' imports of table ', b.name, ' are booked under a limit of ', w.limit,
+					', and this client has one of ', b.limit, ': clients that share a ledger need the same limits; see ChangeLimits'})}
 			end
 		end
 	end

@@ -237,6 +237,7 @@ func TestClientsOfTheLedgerWithOtherLimitsAreRefused(t *testing.T) {
 		err := l.Reserve(t.Context(), extended)
 		require.ErrorContains(t, err, "2 imports of table 4711/16 are booked under a limit of 12, and this client has one of 24")
 		require.ErrorContains(t, err, "ChangeLimits")
+		require.ErrorIs(t, err, actito.ErrInvalid)
 		l.booked(t, 1, 1)
 
 		changing, err := New(l.rdb, ChangeLimits())
@@ -246,6 +247,26 @@ func TestClientsOfTheLedgerWithOtherLimitsAreRefused(t *testing.T) {
 
 		l.now = func() time.Time { return time.Now().Add(24 * time.Hour) }
 		require.NoError(t, l.Reserve(t.Context(), askFor("d")), "nothing counts any more")
+	})
+}
+
+func TestWhoOnlyCountsChangesNoLimitOfTheLedger(t *testing.T) {
+	t.Parallel()
+	withEachRedis(t, func(t *testing.T, l *sharedLedger) {
+		confirm(t, l, "4711")
+		other := askFor("found")
+		other.Buckets[0].Limit = 24
+		added, err := l.Count(t.Context(), other, "y")
+		require.NoError(t, err)
+		require.True(t, added)
+		require.NoError(t, l.Reserve(t.Context(), askFor("a")), "nobody imported under the other limit")
+		added, err = l.Count(t.Context(), other, "z")
+		require.ErrorContains(t, err, "exists")
+		require.False(t, added)
+		other.ID = "4711/found again"
+		_, err = l.Count(t.Context(), other, "z")
+		require.NoError(t, err)
+		require.NoError(t, l.Reserve(t.Context(), askFor("b")), "the limit is still that of who imports")
 	})
 }
 
@@ -292,7 +313,7 @@ func TestTheLedgersTimeIsThatOfRedis(t *testing.T) {
 
 			server.SetTime(redisTime.Add(ahead / 2)) // six minutes
 			err = l.Reserve(t.Context(), askFor("b"))
-			require.ErrorContains(t, err, "this machine's clock says "+time.Now().UTC().Format("2006-01-02T15:"))
+			require.ErrorContains(t, err, "this machine's says "+time.Now().UTC().Format("2006-01-02T15:"))
 			require.ErrorContains(t, err, "that of Redis says "+redisTime.Add(ahead/2).UTC().Format(time.RFC3339))
 		})
 	}

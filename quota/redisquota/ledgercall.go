@@ -59,6 +59,7 @@ type ledgerBucket struct {
 type ledgerAnswer struct {
 	Now        int64       `json:"now"`
 	Refused    string      `json:"refused"` // why
+	Limits     string      `json:"limits"`  // why they are refused
 	Skewed     bool        `json:"skewed"`
 	Unverified *unverified `json:"unverified"`
 	Started    *struct {

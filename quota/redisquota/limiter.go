@@ -84,7 +84,9 @@ func NewLimiter(rdb redis.UniversalClient, rate actito.RateLimit, opts ...Option
 		if opt == nil {
 			return nil, fmt.Errorf("redisquota: option %d is nil", i+1)
 		}
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	switch {
 	case rdb == nil:
@@ -184,11 +186,12 @@ func (l *Limiter) newCall(ctx context.Context, work actito.Work) *call {
 func (l *Limiter) join(c *call) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.outage == nil {
-		l.waiting[c.id] = c
+	if l.outage != nil {
+		return false
 	}
+	l.waiting[c.id] = c
 	l.say()
-	return l.outage == nil
+	return true
 }
 
 func (l *Limiter) await(ctx context.Context, c *call, expired <-chan time.Time) (release func(), err error) {
@@ -255,6 +258,7 @@ func (l *Limiter) startAlone(ctx context.Context, c *call) (release func(), err 
 		return nil, errAgain
 	}
 	l.outage.waiting[c.id] = back
+	l.say()
 	l.mu.Unlock()
 
 	work := c.Work

@@ -158,6 +158,7 @@ func TestSentinelFindsTheServer(t *testing.T) {
 
 func holdsToItsLimits(t *testing.T, client redis.UniversalClient, licence string) {
 	t.Helper()
+	require.NoError(t, client.Ping(t.Context()).Err()) // it may take a while to connect
 	limiter, err := NewLimiter(client, actito.RateLimit{Concurrent: 3}, Licence(licence))
 	require.NoError(t, err)
 	p := &process{Limiter: limiter}

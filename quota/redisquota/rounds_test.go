@@ -66,12 +66,11 @@ func TestManyWhoWaitAskTogether(t *testing.T) {
 	}
 }
 
-// A day's work in ten minutes: three processes have more background work than the licence allows, and real-time calls
-// come at random, ten a minute.
+// Three processes have more background work than the licence allows, and real-time calls come at random, ten a minute.
 func TestNothingIsLeftUnusedAndRealTimeDoesNotWait(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, w *world) {
-		const minutes = 10
+		const minutes = 4
 		processes := []*process{w.process(actito.RateLimit{}), w.process(actito.RateLimit{}), w.process(actito.RateLimit{})}
 		for _, p := range processes {
 			p.mustStart(t, actito.Work{})()
@@ -96,14 +95,14 @@ func TestNothingIsLeftUnusedAndRealTimeDoesNotWait(t *testing.T) {
 			} else {
 				others++
 			}
-			holds := time.Duration(100+random.IntN(200)) * time.Millisecond
+			holds := time.Duration(20+random.IntN(40)) * time.Millisecond
 			mu.Unlock()
 			time.Sleep(holds)
 			release()
 			return true
 		}
 		for _, p := range processes {
-			for range 5 {
+			for range 2 {
 				all.Go(func() {
 					for call(p, actito.BackgroundWork) {
 					}

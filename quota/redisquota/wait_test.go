@@ -18,17 +18,17 @@ import (
 func TestTheMinuteSlides(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, w *world) {
-		a, b := w.process(actito.RateLimit{}), w.process(actito.RateLimit{})
+		a, b := w.process(actito.RateLimit{CallsPerMinute: 20}), w.process(actito.RateLimit{CallsPerMinute: 20})
 		began := time.Now()
-		for range 50 {
+		for range 10 {
 			a.mustStart(t, actito.Work{})()
 		}
 		time.Sleep(40 * time.Second)
-		for range 50 {
+		for range 10 {
 			b.mustStart(t, actito.Work{})()
 		}
 		var all sync.WaitGroup
-		for i := range 51 {
+		for i := range 11 {
 			p := []*process{a, b}[i%2]
 			all.Go(func() {
 				release, err := p.Acquire(t.Context(), actito.Work{})
@@ -37,12 +37,11 @@ func TestTheMinuteSlides(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(20*time.Second + tolerance + later) // those after the first five wait for slots
-		time.Sleep(2 * time.Second)
+		time.Sleep(22 * time.Second) // those after the first five wait for slots too
 		synctest.Wait()
 		a.mu.Lock()
 		b.mu.Lock()
-		assert.Equal(t, 1, len(a.waiting)+len(b.waiting), "the first 50 are a minute old")
+		assert.Equal(t, 1, len(a.waiting)+len(b.waiting), "the first 10 are a minute old")
 		a.mu.Unlock()
 		b.mu.Unlock()
 		all.Wait()
@@ -145,6 +144,34 @@ func TestWhoCannotWaitDelaysNobody(t *testing.T) {
 	})
 }
 
+// Those who come before it later may leave again.
+func TestWhoWasLetInIsNotSentAwayForThoseWhoOvertake(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, w *world) {
+		p := w.process(actito.RateLimit{CallsPerMinute: 1})
+		p.mustStart(t, actito.Work{})()
+		asked := time.Now()
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := p.Acquire(t.Context(), actito.Work{Class: actito.Listing, MaxWait: time.Minute + time.Second})
+			if assert.NoError(t, err) {
+				assert.InDelta(t, time.Minute, time.Since(asked), float64(100*time.Millisecond))
+			}
+		})
+		p.waits(1)
+		ctx, cancel := context.WithCancel(t.Context())
+		p.way.set(func(w *way) { w.there = 10 * time.Millisecond })
+		all.Go(func() { _, _ = p.Acquire(ctx, actito.Work{MaxWait: -1}) })
+		synctest.Wait() // what follows is in the next message
+		for _, class := range []actito.Class{actito.Polling, actito.RealTime, actito.Listing} {
+			all.Go(func() { _, _ = p.Acquire(ctx, actito.Work{Class: class}) })
+		}
+		time.Sleep(10 * time.Second)
+		cancel()
+		all.Wait()
+	})
+}
+
 func TestATransferThatCannotWaitDelaysNobody(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, w *world) {
@@ -190,18 +217,18 @@ func TestAStartIsKeptForWhoWaitsForItInAnotherProcess(t *testing.T) {
 	})
 }
 
-// The first minute takes 50 real-time calls and 50 others, the second 80 others at most: a forecast that only counts
-// calls would promise the 131st other call for the second minute.
+// The first minute takes 5 real-time calls and 5 others, the second 8 others at most: a forecast that only counts calls
+// would promise the 14th other call for the second minute.
 func TestTheForecastKnowsBothLogs(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, w *world) {
-		rate := actito.RateLimit{Concurrent: 1000, RealTimeSlots: 1}
+		rate := actito.RateLimit{CallsPerMinute: 10, RealTimeCalls: 2, Concurrent: 100, RealTimeSlots: 1}
 		a, b := w.process(rate), w.process(rate)
-		for range 50 {
+		for range 5 {
 			a.mustStart(t, actito.Work{})
 		}
 		var all sync.WaitGroup
-		for i := range 130 {
+		for i := range 13 {
 			all.Go(func() {
 				_, err := []*process{a, b}[i%2].Acquire(t.Context(), actito.Work{Class: actito.BackgroundWork})
 				assert.NoError(t, err)
