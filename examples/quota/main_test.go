@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"path/filepath"
-	"regexp"
 	"testing"
 	"time"
 
@@ -20,7 +19,7 @@ func TestTheDayIsDrawn(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, noEnvironment, &out))
 	assert.Regexp(t, `table Customers: [23] of 12 imports used, 1 held, [89] left \(2 of them for urgent ones\)`, out.String())
-	assert.Regexp(t, regexp.MustCompile(`(?m)^  ■{2,3}▣□+◇◇$`), out.String())
+	assert.Regexp(t, `(?m)^  ■{2,3}▣□+◇◇$`, out.String())
 	assert.Contains(t, out.String(), "table Orders")
 }
 
