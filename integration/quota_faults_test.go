@@ -241,7 +241,7 @@ func TestTheClockOfPostgreSQLCounts(t *testing.T) {
 			t.Parallel()
 			a := migrated(t, newPostgres(t)).at(t, ahead)
 			err := a.quota(t).Reserve(t.Context(), ask("a", time.Now()))
-			require.ErrorContains(t, err, "sqlquota: reserve: table "+a.prefix+`ledgers, licence "4711": this machine's clock says `)
+			require.ErrorContains(t, err, "sqlquota: reserve: table "+a.prefix+`ledgers, licence "4711": actito: clocks differ: this machine's says `)
 			require.ErrorContains(t, err, "set the one that is wrong")
 			assert.Equal(t, "0", a.row(t, "SELECT count(*) FROM %sledgers"))
 		})
