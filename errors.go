@@ -199,7 +199,8 @@ type QuotaError struct {
 func (e *QuotaError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("actito: table %s: the server takes no more imports, although fewer than %d are in the ledger; "+
-			"the budget should reset at %s: %s", e.Table, e.Limit, e.ResetAt.Format(time.RFC3339), e.Err)
+			"the budget should reset at %s; Quota.Sync counts what others started, and Quota.Limit is for a licence with fewer: %s",
+			e.Table, e.Limit, e.ResetAt.Format(time.RFC3339), e.Err)
 	}
 	if e.Closed {
 		return fmt.Sprintf("actito: table %s: closed until %s: the server refused an import although only %d of %d are in the ledger; "+
