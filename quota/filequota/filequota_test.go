@@ -31,6 +31,7 @@ func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "ledger.js
 
 func TestMain(m *testing.M) {
 	quotatest.Serve(openAt)
+	serveImports()
 	m.Run()
 }
 
