@@ -84,9 +84,7 @@ func NewLimiter(rdb redis.UniversalClient, rate actito.RateLimit, opts ...Option
 		if opt == nil {
 			return nil, fmt.Errorf("redisquota: option %d is nil", i+1)
 		}
-		if opt != nil {
-			opt(&o)
-		}
+		opt(&o)
 	}
 	switch {
 	case rdb == nil:
@@ -95,6 +93,8 @@ func NewLimiter(rdb redis.UniversalClient, rate actito.RateLimit, opts ...Option
 		return nil, errors.New("redisquota: NewLimiter needs the name of the licence that is shared: give it with Licence")
 	case o.logger == nil:
 		return nil, errors.New("redisquota: WithLogger needs a logger")
+	case rate.Share > 1:
+		return nil, fmt.Errorf("redisquota: RateLimit.Share is %d: it divides a licence where nothing is shared; here each program gives the whole of it", rate.Share)
 	}
 	rate, err := rate.Resolve()
 	if err != nil {

@@ -25,6 +25,7 @@ func TestNewLimiterRefusesWhatCannotWork(t *testing.T) {
 		"no licence":         {client, actito.RateLimit{}, nil, "give it with Licence"},
 		"an empty licence":   {client, actito.RateLimit{}, []Option{Licence("")}, "give it with Licence"},
 		"no logger":          {client, actito.RateLimit{}, []Option{acme, WithLogger(nil)}, "WithLogger needs a logger"},
+		"a part of them":     {client, actito.RateLimit{Share: 2}, []Option{acme}, "RateLimit.Share is 2"},
 		"impossible limits":  {client, actito.RateLimit{Concurrent: -1}, []Option{acme}, "redisquota: NewLimiter: actito: RateLimit.Concurrent is -1"},
 		"and for when alone": {client, actito.RateLimit{}, []Option{acme, Alone(actito.RateLimit{CallsPerMinute: -1})}, "redisquota: Alone: actito: RateLimit.CallsPerMinute is -1"},
 		"a nil option":       {client, actito.RateLimit{}, []Option{acme, nil}, "option 2 is nil"},
