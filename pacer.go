@@ -265,6 +265,9 @@ func (p *pacer) foresee(w *waiter, now time.Duration) time.Duration {
 	all, rest := p.all.clone(), p.rest.clone()
 	at := now
 	for _, ahead := range p.queue {
+		if ahead != w && ahead.ctx.Err() != nil { // it is about to go
+			continue
+		}
 		at = max(at, all.opens(p.tempo.pace))
 		if ahead.Class != RealTime {
 			at = max(at, rest.opens(p.restPace()))

@@ -249,3 +249,22 @@ func TestACancelledWaiterSwallowsNoWakeUp(t *testing.T) {
 		})
 	})
 }
+
+func TestTheForecastPassesOverThoseWhoAreAboutToGo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := mustPacer(t, RateLimit{CallsPerMinute: 3, RealTimeCalls: 2})
+		for range 3 {
+			mustStart(t, p, Work{})()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 3 {
+			p.enqueue(&waiter{pacer: p, ctx: ctx})
+		}
+		cancel()
+		p.queue = append([]*waiter{{pacer: p, ctx: t.Context()}}, p.queue...) // before them, so that they stay
+		last := &waiter{pacer: p, ctx: t.Context()}
+		p.enqueue(last)
+		assert.Equal(t, time.Minute, p.foresee(last, p.now()))
+	})
+}

@@ -127,7 +127,7 @@ func NewLimiter(rdb redis.UniversalClient, rate actito.RateLimit, opts ...Option
 }
 
 func quarter(r actito.RateLimit) actito.RateLimit {
-	part := func(n int) int { return (n + 3) / 4 }
+	part := func(n int) int { return max(1, n/4+min(1, n%4)) } // a zero would be the default
 	q := actito.RateLimit{CallsPerMinute: part(r.CallsPerMinute), Concurrent: part(r.Concurrent)}
 	q.RealTimeCalls = min(part(r.RealTimeCalls), q.CallsPerMinute-1)
 	q.RealTimeSlots = min(part(r.RealTimeSlots), q.Concurrent-1)
@@ -251,7 +251,11 @@ func (l *Limiter) giveBack(c *call) {
 // startAlone lets c start without Redis, or sends it back as soon as that answers.
 func (l *Limiter) startAlone(ctx context.Context, c *call) (release func(), err error) {
 	aloneCtx, back := context.WithCancel(ctx)
-	defer back()
+	defer func() {
+		if release == nil {
+			back()
+		}
+	}()
 	l.mu.Lock()
 	if l.outage == nil {
 		l.mu.Unlock()
@@ -279,7 +283,10 @@ func (l *Limiter) startAlone(ctx context.Context, c *call) (release func(), err 
 		l.held[c.id] = c
 		l.late = append(l.late, start{c.id, time.Now()})
 		l.say()
-		return l.releaser(c, free), nil
+		return l.releaser(c, func() {
+			free() // before back: the pace recovers by calls whose context is not over
+			back()
+		}), nil
 	case errors.Is(err, context.Canceled) && ctx.Err() == nil:
 		return nil, errAgain
 	}
