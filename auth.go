@@ -177,6 +177,7 @@ type tokenCache struct {
 // fetch is one request for a token, with everybody who waits for it.
 type fetch struct {
 	done  chan struct{}
+	hurry context.CancelFunc // somebody waits for it
 	token Token
 	err   error
 }
@@ -213,6 +214,7 @@ func (t *tokenCache) Token(ctx context.Context) (string, error) {
 		}
 		return "", failed
 	}
+	f.hurry()
 	select {
 	case <-f.done:
 		return f.token.AccessToken, f.err
@@ -223,16 +225,22 @@ func (t *tokenCache) Token(ctx context.Context) (string, error) {
 
 var errClosed = errors.New("actito: the client is closed")
 
-// early marks the context of a fetch for which nobody waits, since the old token is still good.
+// early finds, in the context of a fetch for which nobody waits, since the old token is still good, the context that ends
+// when somebody does.
 type early struct{}
 
 // start fetches under the client's life, not under the caller's context: others wait for it too.
 func (t *tokenCache) start(isEarly bool) {
-	f := &fetch{done: make(chan struct{})}
+	unhurried, hurry := context.WithCancel(t.life)
+	f := &fetch{done: make(chan struct{}), hurry: hurry}
 	t.fetch = f
 	t.work.Go(func() {
-		ctx, cancel := context.WithTimeout(context.WithValue(t.life, early{}, isEarly), fetchTimeout)
+		defer hurry()
+		ctx, cancel := context.WithTimeout(t.life, fetchTimeout)
 		defer cancel()
+		if isEarly {
+			ctx = context.WithValue(ctx, early{}, unhurried)
+		}
 		asked := time.Now()
 		f.token, f.err = t.ask(ctx)
 		switch {

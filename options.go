@@ -321,12 +321,12 @@ func (c *config) build() (*core, error) {
 	return k, nil
 }
 
-// tokenTurn is the turn of a call for a token. One that comes early waits for it, but not for long; others must not wait,
-// since those who wait for them have had their turns.
+// tokenTurn is the turn of a call for a token. One that comes early waits for it, but not for long, and not once somebody
+// waits for the token: those have had their turns, and could hold up the one that they wait for.
 func tokenTurn(ctx context.Context, limiter Limiter) (release func()) {
 	const patience = 10 * time.Second
-	if isEarly, _ := ctx.Value(early{}).(bool); isEarly {
-		if release, err := limiter.Acquire(ctx, Work{Op: opToken, Class: RealTime, MaxWait: patience}); err == nil {
+	if unhurried, isEarly := ctx.Value(early{}).(context.Context); isEarly {
+		if release, err := limiter.Acquire(unhurried, Work{Op: opToken, Class: RealTime, MaxWait: patience}); err == nil {
 			return release
 		}
 	}

@@ -1,11 +1,13 @@
 package actito
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -85,4 +87,46 @@ func TestOnlyTheCurrentTokenIsDropped(t *testing.T) {
 	token, err := cache.Token(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "new", token)
+}
+
+// patientSource gives a token once its caller is in a hurry.
+type patientSource struct{}
+
+func (patientSource) Token(ctx context.Context) (Token, error) {
+	<-ctx.Value(early{}).(context.Context).Done()
+	return Token{AccessToken: "new"}, ctx.Err()
+}
+
+func TestAnEarlyTokenIsInAHurryOnceSomebodyWaitsForIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cache := newTokenCache(patientSource{}, slog.New(slog.DiscardHandler))
+		defer cache.close()
+		cache.token = Token{AccessToken: "old", Expiry: time.Now().Add(time.Hour)}
+		cache.refreshAt = time.Now()
+		began := time.Now()
+		token, err := cache.Token(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "old", token, "it is good, and its successor is on the way")
+		cache.Invalidate("old")
+		token, err = cache.Token(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "new", token)
+		require.Zero(t, time.Since(began))
+	})
+}
+
+func TestATokenThatSomebodyWaitsForDoesNotWaitForItsTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := mustPacer(t, RateLimit{Concurrent: 1})
+		defer mustStart(t, p, Work{})()
+		unhurried, hurry := context.WithCancel(t.Context())
+		time.AfterFunc(3*time.Second, hurry)
+		began := time.Now()
+		tokenTurn(context.WithValue(t.Context(), early{}, unhurried), p)()
+		require.Equal(t, 3*time.Second, time.Since(began))
+		tokenTurn(t.Context(), p)()
+		require.Equal(t, 3*time.Second, time.Since(began), "nor one that is not early")
+	})
 }
