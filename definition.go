@@ -29,8 +29,8 @@ type Definition struct {
 type InputFile struct {
 	FileNamePattern string                     `json:"fileNamePattern"`       // may hold placeholders of the date: customers_$yyyyMMdd.csv
 	Optional        bool                       `json:"optional"`              // an import without this file does not fail
-	Compression     string                     `json:"compression,omitempty"` // "" is ZIP, the only one that the library sends
-	Encoding        string                     `json:"encoding,omitempty"`    // "" is UTF-8, the only one that the library sends
+	Compression     Compression                `json:"compression,omitempty"` // "" is ZIP
+	Encoding        Encoding                   `json:"encoding,omitempty"`    // "" is UTF-8
 	Format          Format                     `json:"format,omitzero"`
 	Destination     Destination                `json:"destination"`
 	Mode            Mode                       `json:"mode,omitempty"` // "" is CREATE_UPDATE
@@ -75,6 +75,25 @@ const (
 	CreateUpdate Mode = "CREATE_UPDATE"
 	CreateOnly   Mode = "CREATE_ONLY"
 	UpdateOnly   Mode = "UPDATE_ONLY"
+)
+
+// Compression is how a file is compressed.
+type Compression string
+
+// The compressions.
+const (
+	ZIP          Compression = "ZIP"
+	GZIP         Compression = "GZIP"
+	Uncompressed Compression = "NONE" // assumed: the name
+)
+
+// Encoding is how a file's text is encoded.
+type Encoding string
+
+// The encodings that Actito reads.
+const (
+	UTF8     Encoding = "UTF-8"
+	ISO88591 Encoding = "ISO-8859-1"
 )
 
 // UnmarshalJSON keeps unknown fields.

@@ -71,7 +71,7 @@ func TestDefaultsAreFilledInAndNothingElseIs(t *testing.T) {
 	require.False(t, *d.GenerateResultFile)
 	require.True(t, *d.GenerateErrorFile)
 	require.Equal(t, actito.CreateUpdate, d.Files[0].Mode)
-	require.Equal(t, "ZIP", d.Files[0].Compression)
+	require.Equal(t, actito.ZIP, d.Files[0].Compression)
 	require.Equal(t, actito.Format{Separator: ",", EndOfLine: "\n", Enclosing: `"`, Escaping: `"`}, d.Files[0].Format)
 	require.NotContains(t, string(b.Requests(actitotest.OpETLCreate)[0].Body), `"id"`)
 }

@@ -176,9 +176,9 @@ func (im *importRun) checkStaged(s *StagedFile) error {
 // sendable finds what the library cannot send, although a stored definition may say it for files that come otherwise.
 func (f *InputFile) sendable() error {
 	switch {
-	case f.Compression != "" && f.Compression != "ZIP":
+	case f.Compression != "" && f.Compression != ZIP:
 		return f.refuse("compression", "the definition expects another compression than ZIP, in which files are sent")
-	case f.Encoding != "" && f.Encoding != "UTF-8":
+	case f.Encoding != "" && f.Encoding != UTF8:
 		return f.refuse("encoding", "the definition expects another encoding than UTF-8, in which files are sent")
 	case len(f.Format.Separator) > 1:
 		return f.refuse("separator", "the definition's separator must be one ASCII character")

@@ -36,8 +36,8 @@ func (c *Client) complete(ctx context.Context, d Definition) (Definition, error)
 		if err := f.check(); err != nil {
 			return d, err
 		}
-		f.Compression = cmp.Or(f.Compression, "ZIP")
-		f.Encoding = cmp.Or(f.Encoding, "UTF-8")
+		f.Compression = cmp.Or(f.Compression, ZIP)
+		f.Encoding = cmp.Or(f.Encoding, UTF8)
 		f.Mode = cmp.Or(f.Mode, CreateUpdate)
 		f.Format.Enclosing = cmp.Or(f.Format.Enclosing, `"`)
 		f.Format.Escaping = cmp.Or(f.Format.Escaping, `"`)
