@@ -75,6 +75,7 @@ func (b *bulk) polls() []time.Duration {
 func TestAWaitAsksAtOnceAndThenEverMoreRarely(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := newBulk(t, inMemory(t, actitotest.WithImportTimes(2*time.Hour, time.Hour)))
+		b.Assume(actitotest.TimesInBrussels)
 		began := time.Now()
 		e, err := b.oneCustomer(t.Context())
 		e = b.loads(t, e, err)
@@ -282,7 +283,7 @@ func TestTimesAreReadInTheClientsZone(t *testing.T) {
 		t.Run(zone, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				b := newBulk(t, inMemory(t, actitotest.WithImportTimes(time.Minute, time.Minute)), actito.WithTimeZone(zone))
-				b.Assume(world)
+				b.Assume(world, actitotest.ExecutionListExists)
 				began := time.Now()
 				e, err := b.oneCustomer(t.Context())
 				e = b.loads(t, e, err)
@@ -313,6 +314,7 @@ func TestTimesAreReadInTheClientsZone(t *testing.T) {
 func TestExecutionsAreListedWhereTheyCanBe(t *testing.T) {
 	t.Parallel()
 	b := newBulk(t, inMemory(t))
+	b.Assume(actitotest.ExecutionListExists)
 	etl := b.stored(t, b.customers.InputFile("customers.csv", named))
 	e, err := b.client.ETLs.Trigger(t.Context(), etl, actito.DataBytes("customers.csv", []byte(annCSV)))
 	e = b.loads(t, e, err)

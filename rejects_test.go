@@ -45,6 +45,7 @@ func TestRejectsAreReadTypedAndUntyped(t *testing.T) {
 	t.Parallel()
 	inEveryWorld(t, func(t *testing.T, world ...actitotest.Assumption) {
 		b := newBulk(t, inMemory(t))
+		b.Assume(actitotest.ResultFilesExist)
 		b.Assume(world...)
 		e := b.twoTables(t)
 		for name, e := range map[string]*actito.Execution{"as it ended": e, "by its id": {ID: e.ID}} {
@@ -77,6 +78,7 @@ func TestRejectsAreReadTypedAndUntyped(t *testing.T) {
 func TestATableHasNoRejectsInAnImportOfAnother(t *testing.T) {
 	t.Parallel()
 	b := newBulk(t, inMemory(t))
+	b.Assume(actitotest.ResultFilesExist)
 	e, err := b.client.ETLs.RunOnce(t.Context(), once(b.orders.InputFile("orders.csv")), b.orders.Rows("orders.csv", all(order{"O2", "C9", 2.5})))
 	e, err = b.ends(t, e, err)
 	require.ErrorIs(t, err, actito.ErrRowsRejected)

@@ -292,6 +292,7 @@ func (g *goldenStore) definition() actito.Definition {
 
 func newGoldenStore(t *testing.T, opts ...actito.Option) *goldenStore {
 	server := newStore(t, actitotest.InMemory(), actitotest.WithAPIKeys("KEY"))
+	server.Assume(actitotest.ExecutionListExists, actitotest.ResultFilesExist)
 	w := &wire{next: server.Transport()}
 	open := func(rt http.RoundTripper, opts ...actito.Option) *goldenStore {
 		client := newClient(t, server, append([]actito.Option{actito.WithHTTPClient(&http.Client{Transport: rt})}, opts...)...)

@@ -19,7 +19,12 @@
 // The fake is strict: where the reference leaves open whether the service accepts
 // something, the fake refuses it, so that a test fails and not an import. Each such
 // choice is marked "assumed" in the code, and the ones that decide what is safe to
-// do can be turned around with [Server.Assume].
+// do can be turned around with [Server.Assume]. The environment variable
+// ACTITOTEST_ASSUME turns them around for all servers of a test run, so that a
+// whole suite can be tried in another world:
+//
+//	ACTITOTEST_ASSUME=EmptyCellsClear,QuotaRolling go test ./...
+//	ACTITOTEST_ASSUME=opposites go test ./...
 //
 // # Time
 //

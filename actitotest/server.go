@@ -94,6 +94,7 @@ func NewServer(opts ...Option) *Server {
 		tokens:   map[string]token{},
 		entities: []string{"MyEntity"},
 		faults:   map[Operation][]Fault{},
+		world:    newWorld(),
 		lastID:   100,
 	}
 	s.closed = sync.NewCond(&s.mu)
