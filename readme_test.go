@@ -17,7 +17,7 @@ import (
 	"github.com/actito-go/actito/quota/filequota"
 )
 
-// The functions below are the README's code. TestTheREADMEsCodeIsThisFile holds the two together; the others run it.
+// The functions below are the README's code. TestTheDocumentsCodeIsTested holds the two together; the others run it.
 
 type Customer struct {
 	ID         string                  `actito:"customerID,key"`
@@ -136,25 +136,26 @@ func readmeLedger(key string) error {
 	return client.Close()
 }
 
-func TestTheREADMEsCodeIsThisFile(t *testing.T) {
+func TestTheDocumentsCodeIsTested(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile("readme_test.go")
-	require.NoError(t, err)
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	unindented := func(s string) string {
+	unindented := func(file string) string {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
 		var lines []string
-		for line := range strings.Lines(s) {
+		for line := range strings.Lines(string(text)) {
 			lines = append(lines, strings.TrimSpace(line))
 		}
 		return strings.Join(lines, "\n")
 	}
-	blocks := strings.Split(string(readme), "```go\n")[1:]
-	require.NotEmpty(t, blocks)
-	for _, b := range blocks {
-		code, _, closed := strings.Cut(b, "```")
-		require.True(t, closed)
-		require.Contains(t, unindented(string(source)), strings.TrimSpace(unindented(code)))
+	for document, source := range map[string]string{"README.md": "readme_test.go", "docs/from-v4-imports.md": "docs_test.go"} {
+		tested := unindented(source)
+		blocks := strings.Split(unindented(document), "```go\n")[1:]
+		require.NotEmpty(t, blocks)
+		for _, b := range blocks {
+			code, _, closed := strings.Cut(b, "```")
+			require.True(t, closed)
+			require.Contains(t, tested, strings.TrimSpace(code), document)
+		}
 	}
 }
 
