@@ -64,6 +64,7 @@ func decodeWebhook(body []byte) ([]webhookEvent, error) {
 			return nil, err
 		}
 	}
+	hash := sha256.Sum256(body)
 	var events []webhookEvent
 	for _, raw := range bodies {
 		var p webhookPayload
@@ -91,7 +92,7 @@ func decodeWebhook(body []byte) ([]webhookEvent, error) {
 				e.key = e.etl.key()
 			} else {
 				e.data.Raw = shown
-				e.key = hashOf("data", string(body), strconv.Itoa(len(events)))
+				e.key = hashOf("data", string(hash[:]), strconv.Itoa(len(events)))
 			}
 			events = append(events, e)
 		}

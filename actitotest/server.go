@@ -44,6 +44,7 @@ type Server struct {
 	faults     map[Operation][]Fault
 	requests   []*Request
 	events     []Event
+	hooks      webhooks
 	inFlight   int
 	calls      []time.Time // of the last minute
 	lastID     int
@@ -95,6 +96,7 @@ func NewServer(opts ...Option) *Server {
 		entities: []string{"MyEntity"},
 		faults:   map[Operation][]Fault{},
 		lastID:   100,
+		hooks:    webhooks{changed: make(chan struct{}), transport: loopbackTransport()},
 	}
 	s.closed = sync.NewCond(&s.mu)
 	for _, opt := range opts {
@@ -132,6 +134,9 @@ func (s *Server) Close() {
 	s.transport.CloseIdleConnections()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.hooks.stop != nil {
+		s.hooks.stop()
+	}
 	for s.open > 0 {
 		s.closed.Wait()
 	}
