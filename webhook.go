@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/actito-go/actito/internal/transport"
 )
 
 const pathWebhookSubscription = "/webhooks/v4/entity/{entity}/webhookSubscription"
@@ -80,7 +82,8 @@ func (s *WebhookService) Subscribe(ctx context.Context, sub WebhookSubscription,
 		}
 		sub.Of = t.ID
 	}
-	r := request{op: "subscribe webhook", method: http.MethodPost, path: pathWebhookSubscription, private: []string{sub.TargetURL}}
+	r := request{op: "subscribe webhook", method: http.MethodPost, path: pathWebhookSubscription,
+		answer: transport.Maybe, private: []string{sub.TargetURL}}
 	for _, value := range sub.Headers {
 		r.private = append(r.private, value)
 	}
