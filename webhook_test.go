@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -173,7 +174,7 @@ func TestAHandlerWithoutASecretIsNone(t *testing.T) {
 	cfg, sub := actito.WebhookConfig{Secrets: []string{hookSecret}}, h.Subscription("https://shop.example/"+hookSecret)
 	logger := newLogger(&log)
 	for _, v := range []any{h, cfg, &cfg, sub, &sub} {
-		logger.Info("shown", "value", v)
+		logger.Info("shown", slog.Any("value", v))
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 			require.NotContains(t, fmt.Sprintf(verb, v), hookSecret)
 		}

@@ -253,11 +253,11 @@ func (s *Server) sendWebhooks(ctx context.Context) {
 		now, taken, ticked := s.clock.look() // before what goes by it
 		s.mu.Lock()
 		s.runDue()
-		next, any := s.nextWebhook()
-		s.hooks.sending = any
+		next, found := s.nextWebhook()
+		s.hooks.sending = found
 		changed, due, transport := s.hooks.changed, s.nextDue(), s.hooks.transport
 		s.mu.Unlock()
-		if any {
+		if found {
 			next.Status, next.Err = s.post(ctx, transport, next)
 			s.mu.Lock()
 			s.hooks.sent = append(s.hooks.sent, next)
