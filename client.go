@@ -26,6 +26,7 @@ type Client struct {
 	ETLs       *ETLService
 	Executions *ExecutionService
 	Quota      *QuotaService
+	Webhooks   *WebhookService
 
 	entity string
 	*core
@@ -41,6 +42,7 @@ type core struct {
 	quota      *quota
 	clock      serverClock
 	turns      turns
+	waits      waits
 	known      sync.Map // tableKey to tableRef
 	zone       *time.Location
 	log        *slog.Logger
@@ -95,6 +97,7 @@ func (c *core) client(entity string) *Client {
 	client.ETLs = &ETLService{client}
 	client.Executions = &ExecutionService{client}
 	client.Quota = &QuotaService{client}
+	client.Webhooks = &WebhookService{client}
 	return client
 }
 
@@ -232,6 +235,8 @@ type callOptions struct {
 	class      Class
 	maxWait    time.Duration
 	collection *DataCollectionInfo
+	tolerate   float64          // see Tolerate
+	progress   func(*Execution) // see WaitProgress
 }
 
 // Background lets a call wait behind those of handlers.

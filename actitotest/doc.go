@@ -37,8 +37,17 @@
 // tokens. [Limits] are in force from the start, as they are for any licence: a test
 // in real time that makes more than 100 calls in a minute sets Limits.PerMinute.
 //
+// # Webhooks
+//
+// A client subscribes to the executions of an ETL and to the real-time events of a
+// table. The fake POSTs them as its clock passes, in order and one call after the
+// other, to loopback addresses or, with [Server.SendWebhooksTo], to a handler in
+// memory. [Server.DeliverWebhooks] waits until that is done, and
+// [Server.RepeatWebhooks] sends everything once more.
+//
 // # What happened
 //
-// [Server.Requests], [Server.Imports], [Server.Events], [Server.Profile] and
-// [Server.Record] tell a test what the client did, and what came of it.
+// [Server.Requests], [Server.Imports], [Server.Events], [Server.Webhooks],
+// [Server.Profile] and [Server.Record] tell a test what the client did, and what
+// came of it.
 package actitotest

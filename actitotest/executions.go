@@ -42,6 +42,7 @@ type execution struct {
 	tables              []*table // that it loads
 	created, begin, end time.Time
 	ended               bool
+	startTold, endTold  bool   // by webhooks, as far as there are any
 	status              status // once it has ended
 }
 
@@ -126,6 +127,7 @@ func (s *Server) schedule(e *execution) {
 	}
 	e.end = e.begin.Add(running)
 	s.executions = append(s.executions, e)
+	s.hooksChanged()
 }
 
 // runDue runs the executions whose end has come.
@@ -136,6 +138,7 @@ func (s *Server) runDue() {
 			e.run(s)
 		}
 	}
+	s.announceExecutions()
 }
 
 // run loads the files in the order of the definition. A file that is known to be

@@ -53,6 +53,8 @@ const (
 	OpExecutionGet  Operation = "execution.get"
 	OpResultFile    Operation = "execution.resultFile"
 	OpErrorFile     Operation = "execution.errorFile"
+
+	OpWebhookSubscribe Operation = "webhook.subscribe"
 )
 
 // payload is what a route takes or gives.
@@ -82,6 +84,7 @@ const (
 	customTables  = "/custom-table-structure/v5/entities/{entity}/custom-tables"
 	etls          = "/mass-imports/v5/entities/{entity}/etls"
 	executions    = "/mass-imports/v5/entities/{entity}/etl-executions"
+	subscriptions = "/webhooks/v4/entity/{entity}/webhookSubscription"
 )
 
 var routes = []route{
@@ -129,6 +132,8 @@ var routes = []route{
 	{OpExecutionGet, "GET", executions + "/{execution}", plain, (*Server).getExecution},
 	{OpResultFile, "GET", executions + "/{execution}/result-file", download, (*Server).getResultFile},
 	{OpErrorFile, "GET", executions + "/{execution}/error-file", download, (*Server).getErrorFile},
+
+	{OpWebhookSubscribe, "POST", subscriptions, body, (*Server).subscribeWebhook},
 }
 
 // find gives the route of a request, the form of its path that was used, and the

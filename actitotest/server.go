@@ -44,6 +44,7 @@ type Server struct {
 	faults     map[Operation][]Fault
 	requests   []*Request
 	events     []Event
+	hooks      webhooks
 	inFlight   int
 	calls      []time.Time // of the last minute
 	lastID     int
@@ -96,6 +97,7 @@ func NewServer(opts ...Option) *Server {
 		faults:   map[Operation][]Fault{},
 		world:    newWorld(),
 		lastID:   100,
+		hooks:    webhooks{changed: make(chan struct{}), transport: loopbackTransport()},
 	}
 	s.closed = sync.NewCond(&s.mu)
 	for _, opt := range opts {
@@ -133,6 +135,9 @@ func (s *Server) Close() {
 	s.transport.CloseIdleConnections()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.hooks.stop != nil {
+		s.hooks.stop()
+	}
 	for s.open > 0 {
 		s.closed.Wait()
 	}
