@@ -46,8 +46,9 @@ func (d Definition) read() (known Definition, err error) {
 	if d.raw = nil; !reflect.ValueOf(d).IsZero() {
 		return known, &ValidationError{Column: "RawDefinition", Rule: "definition", Detail: "it is sent as it is: write into it what the Definition's fields say"}
 	}
-	if json.Unmarshal(raw, &known) != nil {
-		return Definition{}, nil
+	var form Definition
+	if json.Unmarshal(raw, &form) == nil {
+		known = form
 	}
 	return known, nil
 }

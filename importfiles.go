@@ -47,7 +47,7 @@ func (im *importRun) assign() error {
 		f := &im.files[i]
 		switch {
 		case taken[f] != "":
-			if err := f.sendable(); err != nil && !slices.Contains(im.remote, f) {
+			if err := f.sendable(); err != nil && !slices.Contains(im.fetched, f) {
 				return err
 			}
 			im.loaded = append(im.loaded, f)

@@ -94,9 +94,9 @@ type importRun struct {
 	progress   func(Progress)
 
 	// What assign finds, if the definition is known.
-	plan   map[string]*InputFile // of the files that were given, by their names
-	loaded []*InputFile          // those for which a file was given, in the order of the definition
-	remote []*InputFile          // those of which the server fetches it
+	plan    map[string]*InputFile // of the files that were given, by their names
+	loaded  []*InputFile          // those for which a file was given, in the order of the definition
+	fetched []*InputFile          // those of which the server fetches the file
 }
 
 func newImport(c *Client, op string, opts []ImportOption) *importRun {

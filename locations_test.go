@@ -25,6 +25,7 @@ func TestLocationsAreMadeListedAndTested(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, list, 1)
 		require.NotEqual(t, "7", id)
+		require.NotContains(t, string(b.Requests(actitotest.OpLocationCreate)[0].Body), `"id"`)
 		require.NotNil(t, list[0].Extra["createdBy"], "a field that the library does not know")
 		delete(list[0].Extra, "createdBy")
 		l.ID, l.Password = id, ""

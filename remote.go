@@ -13,8 +13,7 @@ type remote struct{ location, pattern string }
 // import come from one location, and others of it can be given as data. Compression says how the file lies there. What is
 // in the file is not known here: no row is checked or counted, and [Once] goes by location and pattern.
 //
-// That both ways through the API can fetch files is documented; the form of the call is assumed, see
-// [ETLService.RunOnce] and [ETLService.Trigger].
+// That both ways through the API can fetch files is documented; how a call says so is assumed.
 func Remote(locationID, pattern string) ImportOption {
 	return importOption(func(im *importRun) { im.remotes = append(im.remotes, remote{locationID, pattern}) })
 }
@@ -57,7 +56,7 @@ func (im *importRun) assignRemotes(taken map[*InputFile]string) error {
 		if im.etlID == "" && im.definition == nil && f.FileNamePattern != r.pattern && f.FileNamePattern != "" {
 			return refuse("the raw definition is sent as it is, with the pattern " + f.FileNamePattern + ": give Remote that one")
 		}
-		taken[f], im.remote = r.pattern, append(im.remote, f)
+		taken[f], im.fetched = r.pattern, append(im.fetched, f)
 		if im.definition != nil {
 			f.FileNamePattern = r.pattern
 			f.fillFormat()

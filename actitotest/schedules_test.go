@@ -86,6 +86,26 @@ func TestScheduledETLsRunWhenTheClockPassesTheirTimes(t *testing.T) {
 	assert.Len(t, list["etlExecutions"], 2)
 }
 
+func TestScheduledRunsCountOnTheirOwnDay(t *testing.T) {
+	t.Parallel()
+	c := inMemory(t, actitotest.WithLimits(actitotest.Limits{ImportsPerDay: 1}))
+	c.server.Assume(actitotest.FailedRunsFree)
+	clock := c.server.Clock()
+	clock.Set(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	location := c.server.AddLocation("MyEntity", "sftp")
+	failing := c.stored(daily(location, "06:00"), customers("bad.csv"))
+	first := c.stored(daily(location, "07:00"), customers("c.csv"))
+	c.stored(daily(location, "08:00"), customers("c.csv"))
+	c.server.PutFile(location, "bad.csv", []byte("customerID\n1\n"))
+	c.server.PutFile(location, "c.csv", []byte(annFile))
+	clock.Advance(24 * time.Hour) // which runs what came due on the way
+	var etls []string
+	for _, i := range c.server.Imports() {
+		etls = append(etls, i.ETLID)
+	}
+	assert.Equal(t, []string{failing, first}, etls, "the failed one was free, and the third found no import left")
+}
+
 func TestAFileStartsTheETLsOfItsLocationOnceAllIsThere(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t)
