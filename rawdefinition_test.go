@@ -1,6 +1,7 @@
 package actito_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
@@ -26,14 +27,14 @@ func TestARawDefinitionIsSentByteForByte(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, b.client.ETLs.Replace(t.Context(), id, d))
 	for _, r := range b.Requests(actitotest.OpETLCreate, actitotest.OpETLReplace) {
-		require.True(t, rawCustomers == string(r.Body))
+		require.True(t, bytes.Equal([]byte(rawCustomers), r.Body))
 	}
 	e, err := b.client.ETLs.RunOnce(t.Context(), d, actito.DataBytes("customers.csv", []byte(annCSV)))
 	b.loads(t, e, err)
 	e, err = b.client.ETLs.RunOnce(t.Context(), d, b.customers.Rows("customers.csv", all(annRow), named))
 	b.loads(t, e, err)
 	for _, r := range b.starts() {
-		require.True(t, rawCustomers == string(sent(t, r).definition))
+		require.True(t, bytes.Equal([]byte(rawCustomers), sent(t, r).definition))
 	}
 	b.counted(t, "Customers", 2, 0)
 
