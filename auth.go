@@ -48,11 +48,17 @@ func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // LogValue is REDACTED.
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// secret is an API key. It prints as REDACTED.
-type secret string
+// Secret is an API key or a password. It prints as REDACTED, and is encoded so in JSON.
+type Secret string
 
-func (secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
-func (secret) LogValue() slog.Value       { return slog.StringValue(redacted) }
+// Format writes REDACTED, whatever the verb.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue is REDACTED.
+func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON writes REDACTED: what is sent is encoded elsewhere.
+func (Secret) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
 // keySource exchanges an API key for tokens.
 type keySource struct {

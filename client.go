@@ -24,6 +24,7 @@ type Client struct {
 	Entities   *EntityService
 	Structures *StructureService
 	ETLs       *ETLService
+	Locations  *LocationService
 	Executions *ExecutionService
 	Quota      *QuotaService
 	Webhooks   *WebhookService
@@ -47,6 +48,7 @@ type core struct {
 	zone       *time.Location
 	log        *slog.Logger
 	headers    headers
+	parts      partNames
 	dryRun     bool
 	unprefixed bool
 	profilesV5 bool
@@ -80,7 +82,7 @@ func New(apiKey, entity string, opts ...Option) (*Client, error) {
 	} else if err := checkKey(apiKey); err != nil {
 		return nil, err
 	} else {
-		key := secret(apiKey)
+		key := Secret(apiKey)
 		cfg.key = func(context.Context) (string, error) { return string(key), nil }
 	}
 	core, err := cfg.build()
@@ -95,6 +97,7 @@ func (c *core) client(entity string) *Client {
 	client.Entities = &EntityService{client}
 	client.Structures = &StructureService{client}
 	client.ETLs = &ETLService{client}
+	client.Locations = &LocationService{client}
 	client.Executions = &ExecutionService{client}
 	client.Quota = &QuotaService{client}
 	client.Webhooks = &WebhookService{client}

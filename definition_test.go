@@ -85,7 +85,9 @@ func TestWhatTheLibraryDoesNotKnowSurvivesGetAndReplace(t *testing.T) {
 	f := b.customers.InputFile("customers.csv", named)
 	f.Extra, f.Format.Extra, f.Destination.Extra, f.Mapping[1].Extra = unknown("a"), unknown("b"), unknown("c"), unknown("e")
 	f.Encoding, f.Compression, f.Format.Separator = "ISO-8859-1", "GZIP", "|" // for files that come otherwise
-	id, err := b.client.ETLs.Create(t.Context(), actito.Definition{Files: []actito.InputFile{f}, Extra: unknown("schedule")})
+	id, err := b.client.ETLs.Create(t.Context(), actito.Definition{Files: []actito.InputFile{f}, Extra: unknown("d"),
+		Schedule: &actito.Schedule{TimeOfDay: "06:00", Extra: unknown("f")},
+		Location: &actito.LocationRef{ID: b.AddLocation("MyEntity", "sftp"), Extra: unknown("g")}})
 	require.NoError(t, err)
 	read := func() (raw map[string]any) {
 		require.NoError(t, b.client.Do(t.Context(), actito.RawCall{Method: http.MethodGet,
@@ -99,7 +101,7 @@ func TestWhatTheLibraryDoesNotKnowSurvivesGetAndReplace(t *testing.T) {
 	require.NoError(t, b.client.ETLs.Replace(t.Context(), id, *d))
 	before["name"] = "changed"
 	require.Equal(t, before, read())
-	for _, name := range []string{"schedule", `"a"`, `"b"`, `"c"`, `"e"`} {
+	for _, name := range []string{`"d"`, `"a"`, `"b"`, `"c"`, `"e"`, `"f"`, `"g"`} {
 		require.Contains(t, string(b.Requests(actitotest.OpETLReplace)[0].Body), name)
 	}
 }
@@ -125,7 +127,20 @@ func TestUnknownFieldsSurviveAtEachLevel(t *testing.T) {
 				"attributesMapping": []any{level(map[string]any{"headerColumn": "a", "attributeName": "b"})},
 			}))
 		}
-		before, err := json.Marshal(level(map[string]any{"id": "5", "name": "n", "inputFiles": files, "generateErrorFile": false}))
+		whole := level(map[string]any{"id": "5", "name": "n", "inputFiles": files, "generateErrorFile": false})
+		switch rapid.IntRange(0, 2).Draw(t, "schedule") {
+		case 0: // none, or in another form
+		case 1:
+			whole["location"] = level(map[string]any{"id": "42"})
+		case 2:
+			whole["schedule"] = level(map[string]any{"frequency": "HOURLY", "timeZone": "Mars/Olympus"})
+		}
+		for _, name := range []string{"schedule", "location"} {
+			if raw, drawn := whole[name].(json.RawMessage); drawn && (string(raw) == "null" || bytes.HasPrefix(raw, []byte("{"))) {
+				delete(whole, name) // null is the same as none, and an id that is a number becomes a text
+			}
+		}
+		before, err := json.Marshal(whole)
 		require.NoError(t, err)
 		var d actito.Definition
 		require.NoError(t, json.Unmarshal(before, &d))

@@ -17,3 +17,6 @@ func NewMemoryStore(now func() time.Time) QuotaStore {
 	s.now = now
 	return s
 }
+
+// Fits reports whether a file of this name is for the input file.
+func Fits(f InputFile, name string) bool { return f.fits(name) }

@@ -22,7 +22,7 @@ func (im *importRun) assign() error {
 			names = append(names, f.Name)
 		}
 	}
-	if len(names) == 0 {
+	if len(names) == 0 && len(im.remotes) == 0 {
 		return fmt.Errorf("%w: no data was given", ErrNoRows)
 	}
 	im.plan = make(map[string]*InputFile)
@@ -40,11 +40,14 @@ func (im *importRun) assign() error {
 		}
 		im.plan[name], taken[f] = f, name
 	}
+	if err := im.assignRemotes(taken); err != nil {
+		return err
+	}
 	for i := range im.files {
 		f := &im.files[i]
 		switch {
 		case taken[f] != "":
-			if err := f.sendable(); err != nil {
+			if err := f.sendable(); err != nil && !slices.Contains(im.fetched, f) {
 				return err
 			}
 			im.loaded = append(im.loaded, f)
@@ -220,4 +223,4 @@ func (im *importRun) tables(ctx context.Context) ([]tableRef, error) {
 	return list, nil
 }
 
-var errNoTables = &ValidationError{Rule: "no-tables", Detail: "the stored definition does not say which tables the import loads: name them with Loads"}
+var errNoTables = &ValidationError{Rule: "no-tables", Detail: "the definition does not say which tables the import loads: name them with Loads"}

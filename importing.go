@@ -20,11 +20,13 @@ import (
 	"github.com/actito-go/actito/internal/transport"
 )
 
-// The names of the form's parts, as version 4 has them.
+// The names of the form's parts, as version 4 has them. See [WithPartNames].
 const (
 	partFile       = "inputFile"  // assumed for version 5: one part per file
 	partDefinition = "parameters" // assumed for version 5: a file part
 )
+
+type partNames struct{ file, definition string }
 
 // ImportOption is given to the calls that start an import: what to load, and how. Every [Data] and *[Staged] is one.
 type ImportOption interface{ applyImport(*importRun) }
@@ -37,8 +39,8 @@ func (d Data) applyImport(im *importRun)       { im.data = append(im.data, d) }
 func (s *Staged) applyImport(im *importRun)    { im.given = append(im.given, s) }
 func (e EmptyCells) applyImport(im *importRun) { im.empties = append(im.empties, e) }
 
-// Loads names the tables that a stored ETL loads, by name or id, where its definition cannot be read. One import is
-// counted for each.
+// Loads names the tables that an import loads, by name or id, where its definition is stored and cannot be read, or is a
+// [RawDefinition] that does not tell. One import is counted for each.
 func Loads(tables ...string) ImportOption {
 	return importOption(func(im *importRun) { im.loads = append(im.loads, tables...) })
 }
@@ -76,10 +78,13 @@ type importRun struct {
 	segments []string
 	etlID    string
 
-	definition *Definition // sent along by one shots
-	files      []InputFile // of the definition, if it is known
+	definition *Definition  // sent along by one shots
+	parameters []byte       // sent along as they are, in place of definition
+	location   *LocationRef // of a one shot's definition, nil if it has none or is not known
+	files      []InputFile  // of the definition, if it is known
 	data       []Data
 	given      []*Staged // staged by the caller
+	remotes    []remote
 	loads      []string
 	empty      EmptyCells   // the one of empties
 	empties    []EmptyCells // as they were declared
@@ -89,8 +94,9 @@ type importRun struct {
 	progress   func(Progress)
 
 	// What assign finds, if the definition is known.
-	plan   map[string]*InputFile // of the files that were given, by their names
-	loaded []*InputFile          // those for which a file was given, in the order of the definition
+	plan    map[string]*InputFile // of the files that were given, by their names
+	loaded  []*InputFile          // those for which a file was given, in the order of the definition
+	fetched []*InputFile          // those of which the server fetches the file
 }
 
 func newImport(c *Client, op string, opts []ImportOption) *importRun {
@@ -142,13 +148,13 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 		return nil, err
 	}
 	defer discard()
-	var definition []byte
+	definition := im.parameters
 	if im.definition != nil {
 		if definition, err = json.Marshal(im.definition); err != nil {
 			return nil, &ValidationError{Rule: "json", Detail: "the definition cannot be encoded as JSON", Err: err}
 		}
 	}
-	form, err := makeForm(definition, files)
+	form, err := im.c.parts.makeForm(definition, files)
 	if err != nil {
 		return nil, err
 	}
@@ -169,15 +175,17 @@ func rowsOfFiles(files []StagedFile) int {
 }
 
 // makeForm makes the body of the call.
-func makeForm(definition []byte, files []StagedFile) (*multipart.Form, error) {
+func (n partNames) makeForm(definition []byte, files []StagedFile) (*multipart.Form, error) {
 	var parts []multipart.Part
 	if definition != nil {
-		parts = append(parts, multipart.Part{Field: partDefinition, File: "parameters.json", ContentType: "application/json",
+		parts = append(parts, multipart.Part{Field: n.definition, File: "parameters.json", ContentType: "application/json",
 			Size: int64(len(definition)),
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(definition)), nil }})
 	}
 	for i := range files {
-		parts = append(parts, files[i].part())
+		part := files[i].part()
+		part.Field = n.file
+		parts = append(parts, part)
 	}
 	return multipart.New(parts...)
 }

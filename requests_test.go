@@ -254,6 +254,29 @@ var goldenCalls = []struct {
 		_, err := g.ETLs.RunOnce(ctx, g.definition(), actito.DataBytes("orders.csv", []byte("orderId,customerID\nA1,C1\n")))
 		return err
 	}},
+	{"v5/etl-create-scheduled", false, func(ctx context.Context, g *goldenStore) error {
+		d := g.definition()
+		d.Schedule, d.Location = &actito.Schedule{TimeOfDay: "06:00"}, &actito.LocationRef{ID: g.locationID}
+		d.ReportRecipients = []string{"data@shop.example"}
+		d.ResultFilePattern, d.ErrorFilePattern = "results_$yyyyMMdd.csv", "errors_$yyyyMMdd.csv"
+		_, err := g.ETLs.Create(ctx, d)
+		return err
+	}},
+	{"v5/etl-trigger-remote", false, func(ctx context.Context, g *goldenStore) error {
+		_, err := g.ETLs.Trigger(ctx, g.etlID, actito.Remote(g.locationID, "orders.csv"))
+		return err
+	}},
+	{"v5/run-once-remote", false, func(ctx context.Context, g *goldenStore) error {
+		_, err := g.ETLs.RunOnce(ctx, g.definition(), actito.Remote(g.locationID, "orders.csv"))
+		return err
+	}},
+	{"v5/location-list", false, func(ctx context.Context, g *goldenStore) error { _, err := g.Locations.List(ctx); return err }},
+	{"v5/location-create", false, func(ctx context.Context, g *goldenStore) error {
+		_, err := g.Locations.Create(ctx, actito.Location{Name: "Shop", Protocol: actito.SFTP, Host: "sftp.shop.example", Port: 2222,
+			User: "actito", Password: "p<ss", Folder: "/out", Extra: map[string]json.RawMessage{"passive": json.RawMessage(`true`)}})
+		return err
+	}},
+	{"v5/location-test", false, func(ctx context.Context, g *goldenStore) error { return g.Locations.Test(ctx, g.locationID) }},
 	{"v5/execution-get", false, func(ctx context.Context, g *goldenStore) error {
 		_, err := g.Executions.Get(ctx, g.execution.ID)
 		return err
@@ -276,12 +299,13 @@ var goldenCalls = []struct {
 // goldenStore is the client of one golden call, and what its fake holds.
 type goldenStore struct {
 	*actito.Client
-	wire      *wire
-	customers *actito.ProfileTable[shopper]
-	orders    *actito.CustomTable[purchase]
-	profileID string
-	etlID     string
-	execution *actito.Execution
+	wire       *wire
+	customers  *actito.ProfileTable[shopper]
+	orders     *actito.CustomTable[purchase]
+	profileID  string
+	etlID      string
+	locationID string
+	execution  *actito.Execution
 }
 
 func (g *goldenStore) definition() actito.Definition {
@@ -315,6 +339,7 @@ func newGoldenStore(t *testing.T, opts ...actito.Option) *goldenStore {
 
 	g := open(w, opts...)
 	g.profileID, g.etlID, g.execution = before.profileID, before.etlID, before.execution
+	g.locationID = server.AddLocation("MyEntity", "sftp")
 	return g
 }
 

@@ -151,6 +151,9 @@ func inputFile[T any](c *codec[T], kind TableType, table, pattern string, opts [
 			f.Mapping = append(f.Mapping, Mapping{Column: name, Attribute: name})
 		}
 	}
+	if kind == CustomTableType && c.keyField != nil { // a profile may be told by any of its unique attributes
+		f.key = c.keyField.name
+	}
 	return f
 }
 

@@ -65,10 +65,16 @@ func FuzzExpiresIn(f *testing.F) {
 func TestKeysAndTokensPrintAsRedacted(t *testing.T) {
 	t.Parallel()
 	const value = "eyJhbGciOi"
+	location := Location{ID: "42", Password: value, Extra: map[string]json.RawMessage{"privateKey": json.RawMessage(`"` + value + `"`)}}
 	var log strings.Builder
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", slog.Any("token", Token{AccessToken: value}), slog.Any("to", &Token{AccessToken: value}), slog.Any("key", secret(value)))
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", slog.Any("location", location),
+		slog.Any("locations", []*Location{&location}))
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", slog.Any("token", Token{AccessToken: value}), slog.Any("to", &Token{AccessToken: value}), slog.Any("key", Secret(value)),
+		slog.Any("location", location),
+		slog.Any("locations", []*Location{&location}))
 	assert.NotContains(t, log.String(), value)
-	for _, v := range []any{Token{AccessToken: value}, &Token{AccessToken: value}, []Token{{AccessToken: value}}, secret(value), []secret{value}} {
+	for _, v := range []any{Token{AccessToken: value}, &Token{AccessToken: value}, []Token{{AccessToken: value}}, Secret(value), []Secret{value},
+		location, &location, []Location{location}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			text := fmt.Sprintf(verb, v)
 			assert.NotContains(t, text, value, verb)

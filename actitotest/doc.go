@@ -31,6 +31,10 @@
 // Everything that takes time goes by [Server.Clock], and everything that waits ends
 // with its request. Within testing/synctest use [InMemory] and [Server.Transport].
 //
+// Scheduled ETLs run when the clock passes their times, and a file that a test puts
+// to a location ([Server.AddLocation], [Server.PutFile]) starts the ETLs that wait
+// for it.
+//
 // # What goes wrong
 //
 // [Server.Fail] lines up faults: statuses, cut connections, lost answers, revoked

@@ -173,6 +173,7 @@ type ImportFile struct {
 func (s *Server) AddExecution(entity string, tables ...string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.runDue()
 	e := &execution{Import: Import{Entity: entity, Way: WayOther, Time: s.clock.Now()}, created: s.clock.Now()}
 	for _, name := range tables {
 		t := s.lookUp(entity, "", name)

@@ -49,6 +49,10 @@ const (
 	OpETLTrigger Operation = "etl.trigger"
 	OpRunOnce    Operation = "etl.runOnce"
 
+	OpLocationList   Operation = "location.list"
+	OpLocationCreate Operation = "location.create"
+	OpLocationTest   Operation = "location.test"
+
 	OpExecutionList Operation = "execution.list"
 	OpExecutionGet  Operation = "execution.get"
 	OpResultFile    Operation = "execution.resultFile"
@@ -83,6 +87,7 @@ const (
 	profileTables = "/profile-table-structure/v5/entities/{entity}/profile-tables"
 	customTables  = "/custom-table-structure/v5/entities/{entity}/custom-tables"
 	etls          = "/mass-imports/v5/entities/{entity}/etls"
+	locations     = "/file-transfers/v5/entities/{entity}/locations" // assumed
 	executions    = "/mass-imports/v5/entities/{entity}/etl-executions"
 	subscriptions = "/webhooks/v4/entity/{entity}/webhookSubscription"
 )
@@ -127,6 +132,10 @@ var routes = []route{
 	{OpETLDelete, "DELETE", etls + "/{etl}", plain, (*Server).deleteETL},
 	{OpETLTrigger, "POST", etls + "/{etl}/trigger-execution", upload, (*Server).triggerETL},
 	{OpRunOnce, "POST", executions, upload, (*Server).runOnce},
+
+	{OpLocationList, "GET", locations, plain, (*Server).listLocations},
+	{OpLocationCreate, "POST", locations, body, (*Server).createLocation},
+	{OpLocationTest, "POST", locations + "/{location}/test", plain, (*Server).testLocation},
 
 	{OpExecutionList, "GET", executions, plain, (*Server).listExecutions},
 	{OpExecutionGet, "GET", executions + "/{execution}", plain, (*Server).getExecution},

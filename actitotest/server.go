@@ -40,6 +40,7 @@ type Server struct {
 	entities   []string
 	tables     []*table
 	etls       []*etl
+	locations  []*location
 	executions []*execution
 	faults     map[Operation][]Fault
 	requests   []*Request
