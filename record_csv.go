@@ -94,11 +94,29 @@ func (cols *columns[T]) header() []string {
 	return names
 }
 
-// appendRow appends the line of a row. sep is an ASCII character. A row whose key is empty is an error.
-func (cols *columns[T]) appendRow(dst []byte, sep byte, row *T) ([]byte, blanks, error) {
+// appendHeader appends the first line of a file: the names of the columns.
+func (cols *columns[T]) appendHeader(dst []byte, sep byte, enc Encoding) ([]byte, error) {
+	line := len(dst)
+	n := notation{sep: sep, latin1: enc == ISO88591}
+	for i, f := range cols.fields {
+		if i > 0 {
+			dst = append(dst, sep)
+		}
+		start := len(dst)
+		var err error
+		if dst, err = finishCell(append(dst, f.name...), start, n); err != nil {
+			return dst[:line], f.refuse(err)
+		}
+	}
+	return csvrow.End(dst, line), nil
+}
+
+// appendRow appends the line of a row. sep is an ASCII character. A row whose key is empty is an error, and so is one
+// with a character that the encoding does not have.
+func (cols *columns[T]) appendRow(dst []byte, sep byte, enc Encoding, row *T) ([]byte, blanks, error) {
 	var b blanks
 	line, held := len(dst), 0
-	n := notation{loc: cols.codec.loc, sep: sep}
+	n := notation{loc: cols.codec.loc, sep: sep, latin1: enc == ISO88591}
 	root := reflect.ValueOf(row).Elem()
 	for i, f := range cols.fields {
 		if i > 0 {
@@ -173,14 +191,30 @@ func (f *field) appendCell(dst []byte, v reflect.Value, n notation) ([]byte, opt
 	case f.kind >= dateTimeKind && !f.list && strings.IndexByte(wordCharacters, n.sep) < 0:
 		return dst, state, nil
 	}
-	dst, plain := csvrow.Quote(dst, start, n.sep)
-	if !plain {
-		if err := checkText(dst[start:]); err != nil {
-			return dst, state, f.refuse(err)
-		}
+	if dst, err = finishCell(dst, start, n); err != nil {
+		return dst, state, f.refuse(err)
 	}
 	return dst, state, nil
 }
+
+// finishCell makes the raw text at dst[start:] a cell in the encoding of the file.
+func finishCell(dst []byte, start int, n notation) ([]byte, error) {
+	dst, plain := csvrow.Quote(dst, start, n.sep)
+	if plain {
+		return dst, nil
+	}
+	if err := checkText(dst[start:]); err != nil || !n.latin1 {
+		return dst, err
+	}
+	dst, mapped := csvrow.Latin1(dst, start)
+	if !mapped {
+		return dst, errNotLatin1
+	}
+	return dst, nil
+}
+
+var errNotLatin1 = &ValidationError{Rule: "encoding",
+	Detail: "ISO-8859-1 does not have one of the characters: replace it, or write the file in UTF-8 and declare that"}
 
 func (f *field) appendList(dst []byte, v reflect.Value, n notation) ([]byte, error) {
 	for i := range v.Len() {

@@ -81,7 +81,7 @@ func TestRowsBecomeLines(t *testing.T) {
 	c := mustCodec[customer](t, ProfileTableType)
 	cols, err := c.columns(nil, true)
 	require.NoError(t, err)
-	line, empty, err := cols.appendRow([]byte("before\n"), ';', &john)
+	line, empty, err := cols.appendRow([]byte("before\n"), ';', UTF8, &john)
 	require.NoError(t, err)
 	require.Equal(t, "before\n;john@example.com;John;1980-02-03;;42;FALSE;\"wine,\"\"cheese\"\"\";2026-11-23 10:15:00;TRUE;FALSE;TRUE;FALSE\n", string(line))
 	require.Equal(t, blanks{unset: "customerID", null: "gsmNumber"}, empty)
@@ -120,7 +120,7 @@ func TestBlanksTellUnsetFromNull(t *testing.T) {
 			require.NoError(t, err)
 			r := full
 			test.change(&r)
-			_, got, err := cols.appendRow(nil, ',', &r)
+			_, got, err := cols.appendRow(nil, ',', UTF8, &r)
 			require.NoError(t, err)
 			require.Equal(t, test.want, got)
 		})
@@ -152,7 +152,7 @@ func TestRowsThatAFileCannotHoldAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			line, _, err := cols.appendRow([]byte("before\n"), ';', &test.row)
+			line, _, err := cols.appendRow([]byte("before\n"), ';', UTF8, &test.row)
 			requireRefused(t, err, test.column, test.rule)
 			require.NotContains(t, err.Error(), "secret")
 			require.Equal(t, "before\n", string(line), "nothing of the row is left behind")
@@ -164,7 +164,7 @@ func TestMapsBecomeLinesOfTheNamedColumns(t *testing.T) {
 	t.Parallel()
 	cols, err := mustCodec[map[string]any](t, ProfileTableType).columns([]string{"b", "a", "c", "subscriptions#d"}, true)
 	require.NoError(t, err)
-	line, empty, err := cols.appendRow(nil, '\t', &map[string]any{
+	line, empty, err := cols.appendRow(nil, '\t', UTF8, &map[string]any{
 		"a": json.Number("1e2"), "b": []any{true, "x", json.Number("2")}, "c": nil, "profileId": json.Number("7"),
 	})
 	require.NoError(t, err)
@@ -181,7 +181,7 @@ func TestLinesAreReadBackAsTheyWere(t *testing.T) {
 		sep := byte(rapid.IntRange(1, 127).Filter(func(b int) bool { return b != '"' && b != '\r' && b != '\n' }).Draw(t, "separator"))
 		row := drawWide(t)
 		file := csvrow.Append(nil, sep, cols.header()...)
-		file, _, err := cols.appendRow(file, sep, &row)
+		file, _, err := cols.appendRow(file, sep, UTF8, &row)
 		require.NoError(t, err)
 
 		r := csv.NewReader(strings.NewReader(string(file)))
@@ -287,7 +287,7 @@ func TestWritingARowAllocatesNothing(t *testing.T) {
 	row := sampleOrder()
 	row.Street = `Rue "de la Loi"; 1`
 	buffer := make([]byte, 0, 1024)
-	require.Zero(t, testing.AllocsPerRun(1000, func() { buffer, _, _ = cols.appendRow(buffer[:0], ';', row) }))
+	require.Zero(t, testing.AllocsPerRun(1000, func() { buffer, _, _ = cols.appendRow(buffer[:0], ';', UTF8, row) }))
 }
 
 func BenchmarkAppendRow(b *testing.B) {
@@ -297,7 +297,7 @@ func BenchmarkAppendRow(b *testing.B) {
 	var buffer []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		buffer, _, err = cols.appendRow(buffer[:0], ';', row)
+		buffer, _, err = cols.appendRow(buffer[:0], ';', UTF8, row)
 	}
 	require.NoError(b, err)
 }
@@ -315,7 +315,7 @@ func BenchmarkAppendRowOfMap(b *testing.B) {
 	var buffer []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		buffer, _, err = mapCols.appendRow(buffer[:0], ';', &row)
+		buffer, _, err = mapCols.appendRow(buffer[:0], ';', UTF8, &row)
 	}
 	require.NoError(b, err)
 }

@@ -52,8 +52,9 @@ type shape struct {
 
 // A notation is what the text form of a value depends on besides its kind.
 type notation struct {
-	loc *time.Location // zone of date-times
-	sep byte           // between the cells of a CSV file, where booleans are TRUE and FALSE; 0 in JSON
+	loc    *time.Location // zone of date-times
+	sep    byte           // between the cells of a CSV file, where booleans are TRUE and FALSE; 0 in JSON
+	latin1 bool           // the encoding of the file is ISO-8859-1, not UTF-8
 }
 
 var (
