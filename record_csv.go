@@ -2,6 +2,7 @@ package actito
 
 import (
 	"bytes"
+	"encoding"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,10 +20,26 @@ const listSeparator = ","
 // is the separator.
 const wordCharacters = "0123456789+-.: TRUEFALS"
 
-// columns are the columns of a CSV file made of rows of type T.
+// columns are the columns of a CSV file made of rows of type T. They hold the row that is being written, so that they
+// serve one goroutine only.
 type columns[T any] struct {
 	codec  *codec[T]
 	fields []*field // for maps, nothing but the names: their values bring the rest
+	row    *T       // what the cells are part of
+	cells  []cell   // of structs, in the order of the fields
+}
+
+// A cell is a field's place in a row. What reflection tells of it is asked once for all rows that are copied there, which
+// is most of what writing them would cost.
+type cell struct {
+	*field
+	v        reflect.Value // the value; of an Opt, what is in it
+	plain    bool          // it always is a value
+	bare     bool          // it is written with nothing but wordCharacters
+	state    *optState     // of an Opt, or nil
+	text     *string       // v, if it is one of these
+	appender encoding.TextAppender
+	dateTime *DateTime
 }
 
 // blanks tell what the empty cells of a line stand for, which the line itself cannot: each is the name of the first
@@ -59,6 +76,12 @@ func (c *codec[T]) columns(names []string, consents bool) (*columns[T], error) {
 	}
 	if len(cols.fields) == 0 {
 		return nil, fmt.Errorf("actito: %s has no field that a file may hold", reflect.TypeFor[T]())
+	}
+	if !c.isMap {
+		cols.row = new(T)
+		for _, f := range cols.fields {
+			cols.cells = append(cols.cells, member{f, reflect.ValueOf(cols.row).Elem().FieldByIndex(f.index)}.cell())
+		}
 	}
 	return cols, nil
 }
@@ -97,7 +120,7 @@ func (cols *columns[T]) header() []string {
 // appendHeader appends the first line of a file: the names of the columns.
 func (cols *columns[T]) appendHeader(dst []byte, sep byte, enc Encoding) ([]byte, error) {
 	line := len(dst)
-	n := notation{sep: sep, latin1: enc == ISO88591}
+	n := &notation{sep: sep, latin1: enc == ISO88591}
 	for i, f := range cols.fields {
 		if i > 0 {
 			dst = append(dst, sep)
@@ -115,35 +138,82 @@ func (cols *columns[T]) appendHeader(dst []byte, sep byte, enc Encoding) ([]byte
 // with a character that the encoding does not have.
 func (cols *columns[T]) appendRow(dst []byte, sep byte, enc Encoding, row *T) ([]byte, blanks, error) {
 	var b blanks
-	line, held := len(dst), 0
-	n := notation{loc: cols.codec.loc, sep: sep, latin1: enc == ISO88591}
-	root := reflect.ValueOf(row).Elem()
-	for i, f := range cols.fields {
-		if i > 0 {
-			dst = append(dst, sep)
-		}
-		state := stateUnset
-		m, found, err := cols.codec.member(root, f)
-		if err == nil && found {
-			held++
-			dst, state, err = m.appendCell(dst, m.v, n)
-		}
-		if key := cols.codec.keyField; err == nil && state != stateSet && key != nil && key.name == f.name {
-			err = f.emptyKey()
-		}
-		if err != nil {
-			return dst[:line], blanks{}, err
-		}
-		b.note(f.name, state)
-	}
+	line := len(dst)
+	n := notation{loc: cols.codec.loc, sep: sep, bare: strings.IndexByte(wordCharacters, sep) < 0, latin1: enc == ISO88591}
+	var err error
 	if cols.codec.isMap {
-		if values := any(*row).(map[string]any); held < len(values) {
-			if err := cols.undeclared(values); err != nil {
-				return dst[:line], blanks{}, err
+		dst, err = cols.appendMap(dst, &n, any(*row).(map[string]any), &b)
+	} else {
+		*cols.row = *row
+		dst, err = cols.appendCells(dst, &n, &b)
+	}
+	if err != nil {
+		return dst[:line], blanks{}, err
+	}
+	return csvrow.End(dst, line), b, nil
+}
+
+func (cols *columns[T]) appendCells(dst []byte, n *notation, b *blanks) ([]byte, error) {
+	for i := range cols.cells {
+		if i > 0 {
+			dst = append(dst, n.sep)
+		}
+		c := &cols.cells[i]
+		cell, state, err := c.append(dst, n)
+		if err != nil {
+			return dst, err
+		}
+		if dst = cell; state != stateSet {
+			if err := cols.note(b, c.name, state); err != nil {
+				return dst, err
 			}
 		}
 	}
-	return csvrow.End(dst, line), b, nil
+	return dst, nil
+}
+
+func (cols *columns[T]) appendMap(dst []byte, n *notation, values map[string]any, b *blanks) ([]byte, error) {
+	held := 0
+	for i, f := range cols.fields {
+		if i > 0 {
+			dst = append(dst, n.sep)
+		}
+		state := stateUnset
+		if value, found := values[f.name]; found {
+			held++
+			m, err := cols.codec.mapMember(f.name, value)
+			if err == nil {
+				c := m.cell()
+				dst, state, err = c.append(dst, n)
+			}
+			if err != nil {
+				return dst, err
+			}
+		}
+		if state != stateSet {
+			if err := cols.note(b, f.name, state); err != nil {
+				return dst, err
+			}
+		}
+	}
+	if held < len(values) {
+		return dst, cols.undeclared(values)
+	}
+	return dst, nil
+}
+
+// note takes an empty cell to account. The key's is an error.
+func (cols *columns[T]) note(b *blanks, name string, state optState) error {
+	if key := cols.codec.keyField; key != nil && key.name == name {
+		return key.emptyKey()
+	}
+	switch {
+	case state == stateUnset && b.unset == "":
+		b.unset = name
+	case state == stateNull && b.null == "":
+		b.null = name
+	}
+	return nil
 }
 
 // undeclared finds a value of a map that no column holds: leaving it out would lose it silently.
@@ -157,48 +227,81 @@ func (cols *columns[T]) undeclared(values map[string]any) error {
 	return nil
 }
 
-func (b *blanks) note(name string, state optState) {
+// cell is the member's place.
+func (m member) cell() cell {
+	c := cell{field: m.field, v: m.v}
 	switch {
-	case state == stateUnset && b.unset == "":
-		b.unset = name
-	case state == stateNull && b.null == "":
-		b.null = name
+	case !m.v.IsValid():
+		return c
+	case m.wrap == wrapOpt:
+		state, value := m.v.Addr().Interface().(optional).slot()
+		c.state, c.v = state, reflect.ValueOf(value).Elem()
 	}
+	switch {
+	case m.list || m.wrap == wrapPointer:
+	case m.kind == stringKind:
+		c.text = c.v.Addr().Convert(reflect.TypeFor[*string]()).Interface().(*string)
+	case m.kind == appenderKind:
+		c.appender = c.v.Addr().Interface().(encoding.TextAppender)
+	case m.kind == dateTimeKind:
+		c.dateTime = c.v.Addr().Interface().(*DateTime)
+	}
+	c.plain = m.wrap == wrapNone && !m.list && !m.omitZero
+	c.bare = m.kind >= dateTimeKind && !m.list
+	return c
 }
 
-// appendCell appends a field's value as a CSV cell. A value that is set but whose text is empty counts as null: either
-// wants the attribute empty.
-func (f *field) appendCell(dst []byte, v reflect.Value, n notation) ([]byte, optState, error) {
-	v, state := f.content(v)
+// append appends the value that is there. One that is set but whose text is empty counts as null: either wants the
+// attribute empty.
+func (c *cell) append(dst []byte, n *notation) ([]byte, optState, error) {
+	v, state := c.v, stateSet
 	switch {
-	case state == stateNull && f.section != attributeSection:
-		return dst, state, f.refuse(errNullConsent)
+	case c.plain:
+	case c.state != nil:
+		state = *c.state
+	default:
+		v, state = c.content(v)
+	}
+	switch {
+	case state == stateNull && c.section != attributeSection:
+		return dst, state, c.refuse(errNullConsent)
 	case state != stateSet:
 		return dst, state, nil
 	}
 	start := len(dst)
 	var err error
-	if f.list {
-		dst, err = f.appendList(dst, v, n)
-	} else if dst, err = f.appendText(dst, v, n); err == nil && len(dst) == start {
-		state, err = f.empty()
+	switch {
+	case c.text != nil:
+		dst = append(dst, *c.text...)
+	case c.dateTime != nil:
+		dst, err = c.dateTime.appendIn(dst, n.loc)
+	case c.appender != nil:
+		dst, err = c.appender.AppendText(dst)
+	case c.list:
+		dst, err = c.appendList(dst, v, *n)
+	default:
+		dst, err = c.appendText(dst, v, *n)
 	}
 	switch {
 	case err != nil:
-		return dst, state, f.refuse(err)
-	case len(dst) == start && state == stateSet:
-		return dst, stateNull, nil
-	case f.kind >= dateTimeKind && !f.list && strings.IndexByte(wordCharacters, n.sep) < 0:
-		return dst, state, nil
+	case len(dst) == start:
+		if !c.list {
+			state, err = c.empty()
+		}
+		if state == stateSet {
+			state = stateNull
+		}
+	case !c.bare || !n.bare:
+		dst, err = finishCell(dst, start, n)
 	}
-	if dst, err = finishCell(dst, start, n); err != nil {
-		return dst, state, f.refuse(err)
+	if err != nil {
+		err = c.refuse(err)
 	}
-	return dst, state, nil
+	return dst, state, err
 }
 
 // finishCell makes the raw text at dst[start:] a cell in the encoding of the file.
-func finishCell(dst []byte, start int, n notation) ([]byte, error) {
+func finishCell(dst []byte, start int, n *notation) ([]byte, error) {
 	dst, plain := csvrow.Quote(dst, start, n.sep)
 	if plain {
 		return dst, nil

@@ -36,14 +36,12 @@ func WriteCSV[T any](w io.Writer, rows iter.Seq2[T, error], opts ...ColumnOption
 	if err != nil {
 		return err
 	}
-	var row T // one for all, so that a row costs no allocation
 	n := 0
-	for next, err := range rows {
+	for row, err := range rows {
 		n++
 		if err != nil {
 			return fmt.Errorf("actito: row %d: %w", n, err)
 		}
-		row = next
 		if block, _, err = cols.appendRow(block, ',', UTF8, &row); err != nil {
 			return atRow(err, "", n)
 		}
