@@ -20,8 +20,8 @@ const listSeparator = ","
 // is the separator.
 const wordCharacters = "0123456789+-.: TRUEFALS"
 
-// columns are the columns of a CSV file made of rows of type T. They hold the row that is being written, so that they
-// serve one goroutine only.
+// columns are the columns of a CSV file made of rows of type T. They hold the row that is being written, so they serve
+// one goroutine at a time.
 type columns[T any] struct {
 	codec  *codec[T]
 	fields []*field // for maps, nothing but the names: their values bring the rest
@@ -29,15 +29,17 @@ type columns[T any] struct {
 	cells  []cell   // of structs, in the order of the fields
 }
 
-// A cell is a field's place in a row. What reflection tells of it is asked once for all rows that are copied there, which
-// is most of what writing them would cost.
+// A cell is a field's place in a row. Reflection is asked about it once for all rows that are copied there: asking for
+// every row would cost more than writing it.
 type cell struct {
 	*field
-	v        reflect.Value // the value; of an Opt, what is in it
-	plain    bool          // it always is a value
-	bare     bool          // it is written with nothing but wordCharacters
-	state    *optState     // of an Opt, or nil
-	text     *string       // v, if it is one of these
+	v     reflect.Value // the value; of an Opt, what is in it
+	plain bool          // it always is a value
+	bare  bool          // it is written with nothing but wordCharacters
+	state *optState     // of an Opt, or nil
+
+	// v, if it is one of these.
+	text     *string
 	appender encoding.TextAppender
 	dateTime *DateTime
 }
@@ -117,40 +119,41 @@ func (cols *columns[T]) header() []string {
 	return names
 }
 
-// appendHeader appends the first line of a file: the names of the columns.
+// appendHeader appends the first line of a file: the names of the columns. One with a character that the encoding does
+// not have is an error.
 func (cols *columns[T]) appendHeader(dst []byte, sep byte, enc Encoding) ([]byte, error) {
-	line := len(dst)
+	line := dst
 	n := &notation{sep: sep, latin1: enc == ISO88591}
 	for i, f := range cols.fields {
 		if i > 0 {
-			dst = append(dst, sep)
+			line = append(line, sep)
 		}
-		start := len(dst)
+		start := len(line)
 		var err error
-		if dst, err = finishCell(append(dst, f.name...), start, n); err != nil {
-			return dst[:line], f.refuse(err)
+		if line, err = finishCell(append(line, f.name...), start, n); err != nil {
+			return dst, f.refuse(err)
 		}
 	}
-	return csvrow.End(dst, line), nil
+	return csvrow.End(line, len(dst)), nil
 }
 
 // appendRow appends the line of a row. sep is an ASCII character. A row whose key is empty is an error, and so is one
-// with a character that the encoding does not have.
+// with a character that the encoding does not have. After an error dst is what it was.
 func (cols *columns[T]) appendRow(dst []byte, sep byte, enc Encoding, row *T) ([]byte, blanks, error) {
 	var b blanks
-	line := len(dst)
-	n := notation{loc: cols.codec.loc, sep: sep, bare: strings.IndexByte(wordCharacters, sep) < 0, latin1: enc == ISO88591}
+	var line []byte
 	var err error
+	n := notation{loc: cols.codec.loc, sep: sep, bare: strings.IndexByte(wordCharacters, sep) < 0, latin1: enc == ISO88591}
 	if cols.codec.isMap {
-		dst, err = cols.appendMap(dst, &n, any(*row).(map[string]any), &b)
+		line, err = cols.appendMap(dst, &n, any(*row).(map[string]any), &b)
 	} else {
 		*cols.row = *row
-		dst, err = cols.appendCells(dst, &n, &b)
+		line, err = cols.appendCells(dst, &n, &b)
 	}
 	if err != nil {
-		return dst[:line], blanks{}, err
+		return dst, blanks{}, err
 	}
-	return csvrow.End(dst, line), b, nil
+	return csvrow.End(line, len(dst)), b, nil
 }
 
 func (cols *columns[T]) appendCells(dst []byte, n *notation, b *blanks) ([]byte, error) {
@@ -158,15 +161,14 @@ func (cols *columns[T]) appendCells(dst []byte, n *notation, b *blanks) ([]byte,
 		if i > 0 {
 			dst = append(dst, n.sep)
 		}
+		var state optState
+		var err error
 		c := &cols.cells[i]
-		cell, state, err := c.append(dst, n)
+		if dst, state, err = c.append(dst, n); err == nil && state != stateSet {
+			err = cols.note(b, c.name, state)
+		}
 		if err != nil {
 			return dst, err
-		}
-		if dst = cell; state != stateSet {
-			if err := cols.note(b, c.name, state); err != nil {
-				return dst, err
-			}
 		}
 	}
 	return dst, nil
@@ -179,21 +181,20 @@ func (cols *columns[T]) appendMap(dst []byte, n *notation, values map[string]any
 			dst = append(dst, n.sep)
 		}
 		state := stateUnset
+		var err error
 		if value, found := values[f.name]; found {
 			held++
-			m, err := cols.codec.mapMember(f.name, value)
-			if err == nil {
+			var m member
+			if m, err = cols.codec.mapMember(f.name, value); err == nil {
 				c := m.cell()
 				dst, state, err = c.append(dst, n)
 			}
-			if err != nil {
-				return dst, err
-			}
 		}
-		if state != stateSet {
-			if err := cols.note(b, f.name, state); err != nil {
-				return dst, err
-			}
+		if err == nil && state != stateSet {
+			err = cols.note(b, f.name, state)
+		}
+		if err != nil {
+			return dst, err
 		}
 	}
 	if held < len(values) {

@@ -3,6 +3,7 @@ package actito
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -146,6 +147,7 @@ func TestRowsThatAFileCannotHoldAreRefused(t *testing.T) {
 		"text that is not UTF-8":       {map[string]any{"id": 1, "a": "secret\xff"}, "a", "text"},
 		"a date that is set and empty": {map[string]any{"id": 1, "a": Set(Date{})}, "a", "empty-value"},
 		"a null subscription":          {map[string]any{"id": 1, "subscriptions#b": nil}, "subscriptions#b", "null-consent"},
+		"a value that has no text":     {map[string]any{"id": 1, "a": textless("secret")}, "a", "text-form"},
 		"a type that no attribute has": {map[string]any{"id": 1, "a": struct{}{}}, "a", "type"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,6 +159,12 @@ func TestRowsThatAFileCannotHoldAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// textless fails as an AppendText may, without what was there before.
+type textless string
+
+func (s textless) AppendText([]byte) ([]byte, error) { return nil, errors.New(string(s)) }
+func (s *textless) UnmarshalText(b []byte) error     { *s = textless(b); return nil }
 
 func TestMapsBecomeLinesOfTheNamedColumns(t *testing.T) {
 	t.Parallel()

@@ -1,4 +1,5 @@
-// Package csvrow appends the lines of CSV files (RFC 4180, lines end in "\n") to byte slices.
+// Package csvrow appends the lines of CSV files (RFC 4180, lines end in "\n") to byte slices, in UTF-8 or ISO-8859-1. No
+// file of such lines begins like a byte-order mark.
 //
 // A separator is one ASCII character other than the double quote, CR and LF.
 package csvrow
@@ -73,8 +74,8 @@ const (
 func notable(w, seps uint64) uint64 {
 	const lows = highs - ones // 0x7f in each byte, so that no sum carries into the next one
 	quote, sep := w^'"'*ones, w^seps
-	clear := (quote&lows + lows | quote) & (sep&lows + lows | sep) & (w&lows + (0x80-' ')*ones | w)
-	return ^clear & highs
+	others := (quote&lows + lows | quote) & (sep&lows + lows | sep) & (w&lows + (0x80-' ')*ones | w)
+	return ^others & highs
 }
 
 func scanBytes(raw []byte, sep byte) (special, plain bool) {
