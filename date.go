@@ -77,7 +77,7 @@ func appendDate(b []byte, year int, month time.Month, day int) []byte {
 	return appendTwo(append(b, '-'), day)
 }
 
-func appendTwo(b []byte, n int) []byte { return append(b, '0'+byte(n/10), '0'+byte(n%10)) } //nolint:gosec // months, days, hours, minutes, seconds
+func appendTwo(b []byte, n int) []byte { return append(b, '0'+byte(n/10), '0'+byte(n%10)) } //nolint:gosec // two digits
 
 // MarshalText is AppendText for encoding/json and others.
 func (d Date) MarshalText() ([]byte, error) { return d.AppendText(nil) }

@@ -16,8 +16,8 @@ import (
 // listSeparator stands between the values of a multi-valued attribute in a CSV cell, as in the vendor's exports.
 const listSeparator = ","
 
-// wordCharacters are all that numbers, booleans and date-times are written with. They need no quotes unless one of these
-// is the separator.
+// wordCharacters are all that numbers, booleans, dates and date-times are written with. They need no quotes unless one of
+// these is the separator.
 const wordCharacters = "0123456789+-.: TRUEFALS"
 
 // columns are the columns of a CSV file made of rows of type T. They hold the row that is being written, so they serve
@@ -247,8 +247,9 @@ func (m member) cell() cell {
 	case m.kind == dateTimeKind:
 		c.dateTime = c.v.Addr().Interface().(*DateTime)
 	}
+	_, date := c.appender.(*Date)
+	c.bare = date || m.kind >= dateTimeKind && !m.list
 	c.plain = m.wrap == wrapNone && !m.list && !m.omitZero
-	c.bare = m.kind >= dateTimeKind && !m.list
 	return c
 }
 

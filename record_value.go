@@ -54,7 +54,7 @@ type shape struct {
 type notation struct {
 	loc    *time.Location // zone of date-times
 	sep    byte           // between the cells of a CSV file, where booleans are TRUE and FALSE; 0 in JSON
-	bare   bool           // no number, boolean or date-time holds the separator
+	bare   bool           // the separator is none of wordCharacters
 	latin1 bool           // the encoding of the file is ISO-8859-1, not UTF-8
 }
 
@@ -251,14 +251,15 @@ func appendFloat(dst []byte, x float64, bits int) []byte {
 		dst, whole = append(dst, '-'), -whole
 	}
 	dst = strconv.AppendInt(dst, whole/100, 10)
-	switch rest := int(whole % 100); {
-	case rest == 0:
+	rest := int(whole % 100)
+	if rest == 0 {
 		return dst
-	case rest%10 == 0:
-		return append(dst, '.', '0'+byte(rest/10))
-	default:
-		return appendTwo(append(dst, '.'), rest)
 	}
+	dst = appendTwo(append(dst, '.'), rest)
+	if rest%10 == 0 {
+		dst = dst[:len(dst)-1]
+	}
+	return dst
 }
 
 func checkText(text []byte) error {

@@ -26,25 +26,14 @@ func Append(dst []byte, sep byte, cells ...string) []byte {
 // with white space, which some readers trim, or if it begins like a byte-order mark, which they take for one at the
 // start of a file. plain reports that the text is ASCII without NUL, which comes for free here and saves most callers a
 // closer look.
+//
+// It looks at eight bytes together, the last of them twice where they do not fill a word, and at single ones only if it
+// has to.
 func Quote(dst []byte, start int, sep byte) (cell []byte, plain bool) {
 	raw := dst[start:]
-	if len(raw) == 0 {
-		return dst, true
-	}
-	special, plain := scan(raw, sep)
-	if special || blank(raw[0]) || blank(raw[len(raw)-1]) || !plain && mark(raw) {
-		dst = enclose(dst, start)
-	}
-	return dst, plain
-}
-
-// scan reports whether a byte of raw must be enclosed, and whether all of them are ASCII without NUL. It looks at eight
-// bytes together, the last of them twice where they do not fill a word, and at single ones only if it has to.
-func scan(raw []byte, sep byte) (special, plain bool) {
 	seps := uint64(sep) * ones
 	var seen, found uint64
-	last := len(raw) - 8
-	switch {
+	switch last := len(raw) - 8; {
 	case last >= 0:
 		for i := 0; i < last; i += 8 {
 			w := binary.LittleEndian.Uint64(raw[i:])
@@ -55,13 +44,19 @@ func scan(raw []byte, sep byte) (special, plain bool) {
 	case len(raw) >= 4:
 		seen = uint64(binary.LittleEndian.Uint32(raw))<<32 | uint64(binary.LittleEndian.Uint32(raw[len(raw)-4:]))
 		found = notable(seen, seps)
+	case len(raw) == 0:
+		return dst, true
 	default:
-		return scanBytes(raw, sep)
+		found = highs
 	}
+	special, plain := false, seen&highs == 0
 	if found != 0 {
-		return scanBytes(raw, sep)
+		special, plain = scan(raw, sep)
 	}
-	return false, seen&highs == 0
+	if special || blank(raw[0]) || blank(raw[len(raw)-1]) || !plain && mark(raw) {
+		dst = enclose(dst, start)
+	}
+	return dst, plain
 }
 
 // In words whose bytes are all ones, or all highs, arithmetic acts on eight bytes at once.
@@ -78,7 +73,8 @@ func notable(w, seps uint64) uint64 {
 	return ^others & highs
 }
 
-func scanBytes(raw []byte, sep byte) (special, plain bool) {
+// scan reports whether a byte of raw must be enclosed, and whether all of them are ASCII without NUL.
+func scan(raw []byte, sep byte) (special, plain bool) {
 	var seen class
 	for _, c := range raw {
 		seen |= classes[c]
