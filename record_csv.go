@@ -2,6 +2,7 @@ package actito
 
 import (
 	"bytes"
+	"encoding"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,14 +16,32 @@ import (
 // listSeparator stands between the values of a multi-valued attribute in a CSV cell, as in the vendor's exports.
 const listSeparator = ","
 
-// wordCharacters are all that numbers, booleans and date-times are written with. They need no quotes unless one of these
-// is the separator.
+// wordCharacters are all that numbers, booleans, dates and date-times are written with. They need no quotes unless one of
+// these is the separator.
 const wordCharacters = "0123456789+-.: TRUEFALS"
 
-// columns are the columns of a CSV file made of rows of type T.
+// columns are the columns of a CSV file made of rows of type T. They hold the row that is being written, so they serve
+// one goroutine at a time.
 type columns[T any] struct {
 	codec  *codec[T]
 	fields []*field // for maps, nothing but the names: their values bring the rest
+	row    *T       // what the cells are part of
+	cells  []cell   // of structs, in the order of the fields
+}
+
+// A cell is a field's place in a row. Reflection is asked about it once for all rows that are copied there: asking for
+// every row would cost more than writing it.
+type cell struct {
+	*field
+	v     reflect.Value // the value; of an Opt, what is in it
+	plain bool          // it always is a value
+	bare  bool          // it is written with nothing but wordCharacters
+	state *optState     // of an Opt, or nil
+
+	// v, if it is one of these.
+	text     *string
+	appender encoding.TextAppender
+	dateTime *DateTime
 }
 
 // blanks tell what the empty cells of a line stand for, which the line itself cannot: each is the name of the first
@@ -60,6 +79,12 @@ func (c *codec[T]) columns(names []string, consents bool) (*columns[T], error) {
 	if len(cols.fields) == 0 {
 		return nil, fmt.Errorf("actito: %s has no field that a file may hold", reflect.TypeFor[T]())
 	}
+	if !c.isMap {
+		cols.row = new(T)
+		for _, f := range cols.fields {
+			cols.cells = append(cols.cells, member{f, reflect.ValueOf(cols.row).Elem().FieldByIndex(f.index)}.cell())
+		}
+	}
 	return cols, nil
 }
 
@@ -94,38 +119,102 @@ func (cols *columns[T]) header() []string {
 	return names
 }
 
-// appendRow appends the line of a row. sep is an ASCII character. A row whose key is empty is an error.
-func (cols *columns[T]) appendRow(dst []byte, sep byte, row *T) ([]byte, blanks, error) {
-	var b blanks
-	line, held := len(dst), 0
-	n := notation{loc: cols.codec.loc, sep: sep}
-	root := reflect.ValueOf(row).Elem()
+// appendHeader appends the first line of a file: the names of the columns. One with a character that the encoding does
+// not have is an error.
+func (cols *columns[T]) appendHeader(dst []byte, sep byte, enc Encoding) ([]byte, error) {
+	line := dst
+	n := &notation{sep: sep, latin1: enc == ISO88591}
 	for i, f := range cols.fields {
 		if i > 0 {
-			dst = append(dst, sep)
+			line = append(line, sep)
 		}
-		state := stateUnset
-		m, found, err := cols.codec.member(root, f)
-		if err == nil && found {
-			held++
-			dst, state, err = m.appendCell(dst, m.v, n)
+		start := len(line)
+		var err error
+		if line, err = finishCell(append(line, f.name...), start, n); err != nil {
+			return dst, f.refuse(err)
 		}
-		if key := cols.codec.keyField; err == nil && state != stateSet && key != nil && key.name == f.name {
-			err = f.emptyKey()
+	}
+	return csvrow.End(line, len(dst)), nil
+}
+
+// appendRow appends the line of a row. sep is an ASCII character. A row whose key is empty is an error, and so is one
+// with a character that the encoding does not have. After an error dst is what it was.
+func (cols *columns[T]) appendRow(dst []byte, sep byte, enc Encoding, row *T) ([]byte, blanks, error) {
+	var b blanks
+	var line []byte
+	var err error
+	n := notation{loc: cols.codec.loc, sep: sep, bare: strings.IndexByte(wordCharacters, sep) < 0, latin1: enc == ISO88591}
+	if cols.codec.isMap {
+		line, err = cols.appendMap(dst, &n, any(*row).(map[string]any), &b)
+	} else {
+		*cols.row = *row
+		line, err = cols.appendCells(dst, &n, &b)
+	}
+	if err != nil {
+		return dst, blanks{}, err
+	}
+	return csvrow.End(line, len(dst)), b, nil
+}
+
+func (cols *columns[T]) appendCells(dst []byte, n *notation, b *blanks) ([]byte, error) {
+	for i := range cols.cells {
+		if i > 0 {
+			dst = append(dst, n.sep)
+		}
+		var state optState
+		var err error
+		c := &cols.cells[i]
+		if dst, state, err = c.append(dst, n); err == nil && state != stateSet {
+			err = cols.note(b, c.name, state)
 		}
 		if err != nil {
-			return dst[:line], blanks{}, err
+			return dst, err
 		}
-		b.note(f.name, state)
 	}
-	if cols.codec.isMap {
-		if values := any(*row).(map[string]any); held < len(values) {
-			if err := cols.undeclared(values); err != nil {
-				return dst[:line], blanks{}, err
+	return dst, nil
+}
+
+func (cols *columns[T]) appendMap(dst []byte, n *notation, values map[string]any, b *blanks) ([]byte, error) {
+	held := 0
+	for i, f := range cols.fields {
+		if i > 0 {
+			dst = append(dst, n.sep)
+		}
+		state := stateUnset
+		var err error
+		if value, found := values[f.name]; found {
+			held++
+			var m member
+			if m, err = cols.codec.mapMember(f.name, value); err == nil {
+				c := m.cell()
+				dst, state, err = c.append(dst, n)
 			}
 		}
+		if err == nil && state != stateSet {
+			err = cols.note(b, f.name, state)
+		}
+		if err != nil {
+			return dst, err
+		}
 	}
-	return csvrow.End(dst, line), b, nil
+	if held < len(values) {
+		return dst, cols.undeclared(values)
+	}
+	return dst, nil
+}
+
+// note takes an empty cell to account. The key's is an error.
+func (cols *columns[T]) note(b *blanks, name string, state optState) error {
+	if key := cols.codec.keyField; key != nil && key.name == name {
+		return key.emptyKey()
+	}
+	switch {
+	case state == stateUnset && b.unset == "":
+		b.unset = name
+	case state == stateNull && b.null == "":
+		b.null = name
+	}
+	return nil
 }
 
 // undeclared finds a value of a map that no column holds: leaving it out would lose it silently.
@@ -139,48 +228,98 @@ func (cols *columns[T]) undeclared(values map[string]any) error {
 	return nil
 }
 
-func (b *blanks) note(name string, state optState) {
+// cell is the member's place.
+func (m member) cell() cell {
+	c := cell{field: m.field, v: m.v}
 	switch {
-	case state == stateUnset && b.unset == "":
-		b.unset = name
-	case state == stateNull && b.null == "":
-		b.null = name
+	case !m.v.IsValid():
+		return c
+	case m.wrap == wrapOpt:
+		state, value := m.v.Addr().Interface().(optional).slot()
+		c.state, c.v = state, reflect.ValueOf(value).Elem()
 	}
+	switch {
+	case m.list || m.wrap == wrapPointer:
+	case m.kind == stringKind:
+		c.text = c.v.Addr().Convert(reflect.TypeFor[*string]()).Interface().(*string)
+	case m.kind == appenderKind:
+		c.appender = c.v.Addr().Interface().(encoding.TextAppender)
+	case m.kind == dateTimeKind:
+		c.dateTime = c.v.Addr().Interface().(*DateTime)
+	}
+	_, date := c.appender.(*Date)
+	c.bare = date || m.kind >= dateTimeKind && !m.list
+	c.plain = m.wrap == wrapNone && !m.list && !m.omitZero
+	return c
 }
 
-// appendCell appends a field's value as a CSV cell. A value that is set but whose text is empty counts as null: either
-// wants the attribute empty.
-func (f *field) appendCell(dst []byte, v reflect.Value, n notation) ([]byte, optState, error) {
-	v, state := f.content(v)
+// append appends the value that is there. One that is set but whose text is empty counts as null: either wants the
+// attribute empty.
+func (c *cell) append(dst []byte, n *notation) ([]byte, optState, error) {
+	v, state := c.v, stateSet
 	switch {
-	case state == stateNull && f.section != attributeSection:
-		return dst, state, f.refuse(errNullConsent)
+	case c.plain:
+	case c.state != nil:
+		state = *c.state
+	default:
+		v, state = c.content(v)
+	}
+	switch {
+	case state == stateNull && c.section != attributeSection:
+		return dst, state, c.refuse(errNullConsent)
 	case state != stateSet:
 		return dst, state, nil
 	}
 	start := len(dst)
 	var err error
-	if f.list {
-		dst, err = f.appendList(dst, v, n)
-	} else if dst, err = f.appendText(dst, v, n); err == nil && len(dst) == start {
-		state, err = f.empty()
+	switch {
+	case c.text != nil:
+		dst = append(dst, *c.text...)
+	case c.dateTime != nil:
+		dst, err = c.dateTime.appendIn(dst, n.loc)
+	case c.appender != nil:
+		dst, err = c.appender.AppendText(dst)
+	case c.list:
+		dst, err = c.appendList(dst, v, *n)
+	default:
+		dst, err = c.appendText(dst, v, *n)
 	}
 	switch {
 	case err != nil:
-		return dst, state, f.refuse(err)
-	case len(dst) == start && state == stateSet:
-		return dst, stateNull, nil
-	case f.kind >= dateTimeKind && !f.list && strings.IndexByte(wordCharacters, n.sep) < 0:
-		return dst, state, nil
-	}
-	dst, plain := csvrow.Quote(dst, start, n.sep)
-	if !plain {
-		if err := checkText(dst[start:]); err != nil {
-			return dst, state, f.refuse(err)
+	case len(dst) == start:
+		if !c.list {
+			state, err = c.empty()
 		}
+		if state == stateSet {
+			state = stateNull
+		}
+	case !c.bare || !n.bare:
+		dst, err = finishCell(dst, start, n)
 	}
-	return dst, state, nil
+	if err != nil {
+		err = c.refuse(err)
+	}
+	return dst, state, err
 }
+
+// finishCell makes the raw text at dst[start:] a cell in the encoding of the file.
+func finishCell(dst []byte, start int, n *notation) ([]byte, error) {
+	dst, plain := csvrow.Quote(dst, start, n.sep)
+	if plain {
+		return dst, nil
+	}
+	if err := checkText(dst[start:]); err != nil || !n.latin1 {
+		return dst, err
+	}
+	dst, mapped := csvrow.Latin1(dst, start)
+	if !mapped {
+		return dst, errNotLatin1
+	}
+	return dst, nil
+}
+
+var errNotLatin1 = &ValidationError{Rule: "encoding",
+	Detail: "ISO-8859-1 does not have one of the characters: replace it, or write the file in UTF-8 and declare that"}
 
 func (f *field) appendList(dst []byte, v reflect.Value, n notation) ([]byte, error) {
 	for i := range v.Len() {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-
-	"github.com/actito-go/actito/internal/csvrow"
 )
 
 // EmptyCells declares what an empty CSV cell does to a value that the profile or record already has. Actito's
@@ -166,7 +164,10 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Co
 		if rows == nil {
 			return sink.fail(0, "no-data", "the rows are nil")
 		}
-		line := csvrow.Append(nil, sink.separator, cols.header()...)
+		line, err := cols.appendHeader(nil, sink.separator, UTF8)
+		if err != nil {
+			return atRow(err, name, 0)
+		}
 		if err := sink.writeLine(ctx, line); err != nil {
 			return err
 		}
@@ -178,7 +179,7 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Co
 				return fmt.Errorf("actito: %s: row %d: %w", name, n, err)
 			}
 			row = next
-			cells, empty, err := cols.appendRow(line[:0], sink.separator, &row)
+			cells, empty, err := cols.appendRow(line[:0], sink.separator, UTF8, &row)
 			if err != nil {
 				return atRow(err, name, n)
 			}
