@@ -15,6 +15,12 @@ const (
 	maxHeaderLength = 1 << 20 // bytes; more is a quote that was never closed
 )
 
+// rowWriter takes a CSV file that was checked: its header with the line end, and then each row in one piece or several.
+type rowWriter interface {
+	begin(header []byte) error
+	write(p []byte, endsRow bool) error
+}
+
 // csvSink passes a CSV file on to dst, byte for byte, and checks it on the way. Memory does not grow with the file,
 // however long its lines are. The file is complete only if finish returned nil. The first failure stays, so that a
 // producer that overlooks it cannot complete the file.
@@ -25,11 +31,11 @@ const (
 type csvSink struct {
 	file      string
 	separator byte
-	dst       io.Writer
+	dst       rowWriter
 	special   [256]bool // the bytes that can end a run of plain ones
 
 	buf  []byte // not yet checked
-	size int64  // bytes passed on
+	size int64  // bytes checked
 	err  error  // the first failure
 
 	state     csvState
@@ -54,7 +60,7 @@ const (
 	csvReturnSeen
 )
 
-func newCSVSink(file string, separator byte, dst io.Writer) *csvSink {
+func newCSVSink(file string, separator byte, dst rowWriter) *csvSink {
 	c := &csvSink{file: file, separator: separator, dst: dst, buf: make([]byte, 0, csvBufferSize), line: 1, start: 1}
 	for _, b := range []byte{separator, '\n', '\r', '"'} {
 		c.special[b] = true
@@ -91,15 +97,22 @@ func (c *csvSink) readFrom(ctx context.Context, r io.Reader) error {
 	return c.err
 }
 
-// writeLine takes a complete line, with its line end, and keeps nothing of p.
-func (c *csvSink) writeLine(ctx context.Context, p []byte) error {
-	for c.usable(ctx) == nil && len(p) > 0 {
-		n := min(len(p), cap(c.buf)-len(c.buf))
-		c.buf = append(c.buf, p[:n]...)
-		p = p[n:]
-		if len(c.buf) == cap(c.buf) {
-			c.flush(false)
-		}
+// writeHeader takes the header of rows that need no check, since the codec made them.
+func (c *csvSink) writeHeader(ctx context.Context, names []string, line []byte) error {
+	if c.usable(ctx) == nil {
+		c.header, c.lineEnd = names, "\n"
+		c.size += int64(len(line))
+		c.err = c.dst.begin(line)
+	}
+	return c.err
+}
+
+// writeRow takes such a row, with its line end, and keeps nothing of it.
+func (c *csvSink) writeRow(ctx context.Context, line []byte) error {
+	if c.usable(ctx) == nil {
+		c.rows++
+		c.size += int64(len(line))
+		c.err = c.dst.write(line, true)
 	}
 	return c.err
 }
@@ -144,7 +157,10 @@ func (c *csvSink) endFile() error {
 	case c.header == nil:
 		return c.readHeader()
 	}
-	return c.countCells()
+	if err := c.countCells(); err != nil {
+		return err
+	}
+	return c.dst.write(nil, true)
 }
 
 // flush checks what is buffered and passes it on. Bytes of a character whose rest is to come stay buffered.
@@ -179,9 +195,6 @@ func (c *csvSink) passOn(last bool) error {
 			return c.failCell("nul", "there is a NUL byte: the file is damaged, binary, or in UTF-16")
 		}
 		return c.failCell("utf-8", "the text is not UTF-8; spreadsheet programs save Windows-1252 unless told otherwise")
-	}
-	if _, err := c.dst.Write(p); err != nil {
-		return err
 	}
 	c.size += int64(len(p))
 	c.buf = c.buf[:copy(c.buf[:cap(c.buf)], c.buf[len(p):])]
@@ -231,6 +244,7 @@ func (c *csvSink) checkStart() error {
 
 // scan follows the structure of p, which is valid text.
 func (c *csvSink) scan(p []byte) error {
+	passed := 0
 	for i := 0; i < len(p); i++ {
 		b := p[i]
 		switch c.state {
@@ -273,7 +287,10 @@ func (c *csvSink) scan(p []byte) error {
 		case '\n':
 			if c.header == nil {
 				c.head = append(c.head, p[:i+1]...)
+			} else if err := c.dst.write(p[passed:i+1], true); err != nil {
+				return err
 			}
+			passed = i + 1
 			if err := c.endRecord(); err != nil {
 				return err
 			}
@@ -291,8 +308,9 @@ func (c *csvSink) scan(p []byte) error {
 		if len(c.head) > maxHeaderLength {
 			return c.fail(1, "header", fmt.Sprintf("the header is longer than %d bytes: a quote may not be closed, or this is not a CSV file", maxHeaderLength))
 		}
+		return nil
 	}
-	return nil
+	return c.dst.write(p[passed:], false)
 }
 
 // endRecord takes a line feed outside quotes.
@@ -356,8 +374,9 @@ func (c *csvSink) readHeader() error {
 		}
 		seen[name] = i
 	}
+	head := c.head
 	c.header, c.head = header, nil
-	return nil
+	return c.dst.begin(head)
 }
 
 // otherSeparator reports whether r is a usual separator, and not the one of this file.

@@ -18,10 +18,11 @@ import (
 //
 // A Data made from a path or bytes can be staged any number of times, one made from a reader or from rows once.
 type Data struct {
-	name      string // the CSV file's name, which the definition's file name pattern has to match
-	separator byte   // 0: not said; staging takes a comma
-	blanks    blankRule
-	produce   producer
+	name        string      // the CSV file's name, which the definition's file name pattern has to match
+	separator   byte        // 0: not said; staging takes a comma
+	compression Compression // "": not said; staging takes ZIP
+	blanks      blankRule
+	produce     producer
 }
 
 // producer delivers the file's bytes to the sink, header first. What it returns ends the staging: the file is taken

@@ -165,7 +165,7 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Co
 		if err != nil {
 			return atRow(err, name, 0)
 		}
-		if err := sink.writeLine(ctx, line); err != nil {
+		if err := sink.writeHeader(ctx, cols.header(), line); err != nil {
 			return err
 		}
 		var row T // one for all, so that a row costs no allocation
@@ -183,7 +183,7 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Co
 			if err := blanks.check(name, n, empty); err != nil {
 				return err
 			}
-			if err := sink.writeLine(ctx, cells); err != nil {
+			if err := sink.writeRow(ctx, cells); err != nil {
 				return err
 			}
 			line = cells
