@@ -62,7 +62,7 @@ func requireEmpty(t require.TestingT, dir string) {
 
 // lines is data whose rows are produced.
 func lines(name string, each func(write func(string) error) error) Data {
-	return newData(name, nil, once(func(ctx context.Context, sink *csvSink, _ blankRule) error {
+	return newData(name, nil, once(func(ctx context.Context, sink *csvSink, _ *Data) error {
 		header := true
 		return each(func(s string) error {
 			if header {

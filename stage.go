@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -58,6 +59,7 @@ type StagedFile struct {
 	separator  byte              // of the cells
 	empty      EmptyCells        // as declared for its rows
 	lineEnd    string            // of the records, "\n" or "\r\n"; "" if none of them has one
+	empties    []int             // empty cells of each column, of all parts; nil of rows, and of parts but the first
 	textSize   int64             // bytes before compression
 	hash       [sha256.Size]byte // of the text, so that it does not depend on the compression
 	compressed *spool
@@ -65,13 +67,14 @@ type StagedFile struct {
 
 // Stage checks and compresses data without sending anything, in one pass and in constant memory. Calls that start an
 // import do so by themselves; staging apart shows problems early, and lets one reading serve several calls. Each Data
-// becomes an archive of its own, in which the CSV file is byte for byte what it was.
+// becomes an archive of its own, in which the CSV file is byte for byte what it was, but for what [FromExcel] repairs.
 //
-// Files must be CSV (RFC 4180) with a header line, in UTF-8 without a byte-order mark, not compressed; line ends are LF
-// or CRLF, the same throughout, and the last may be missing. Blank lines are refused: an empty cell of a file with one
-// column is written "". A file that breaks a rule is a [*ValidationError] with line and column, one without rows is
-// [ErrNoRows], one above 100 MB, compressed, is a [*FileTooLargeError]. Any error, of a reader, of rows or of the
-// context too, discards all that was staged.
+// Files must be CSV (RFC 4180) with a header line, in UTF-8 or, with [Encoded], ISO-8859-1, without a byte-order mark;
+// line ends are LF or CRLF, the same throughout, and the last may be missing. Blank lines are refused: an empty cell of a
+// file with one column is written "". [Unpack] takes compressed files, and [FromExcel] repairs those of spreadsheet
+// programs. A file that breaks a rule is a [*ValidationError] with line and column, one without rows is [ErrNoRows], one
+// above 100 MB as sent is a [*FileTooLargeError]. Any error, of a reader, of rows or of the context too, discards all
+// that was staged. The goroutines that compress have ended when Stage returns.
 func Stage(ctx context.Context, data ...Data) (*Staged, error) {
 	return bounds{limit: maxFileSize, memory: stagingMemory}.stage(ctx, data)
 }
@@ -125,11 +128,15 @@ func (b bounds) pack(ctx context.Context, d Data) (files []StagedFile, err error
 			_ = p.discard()
 		}
 	}()
-	if d.separator == 0 {
-		d.separator = ','
+	sink := newCSVSink(d.name, cmp.Or(d.separator, ','), p)
+	sink.encoding = cmp.Or(d.encoding, UTF8)
+	if sink.encoding == ISO88591 {
+		sink.text.charset = inLatin1
 	}
-	sink := newCSVSink(d.name, d.separator, p)
-	if err := d.produce(ctx, sink, d.blanks); err != nil {
+	if d.excel {
+		sink.excel = &excelRepair{declared: d.separator != 0}
+	}
+	if err := d.produce(ctx, sink, &d); err != nil {
 		return nil, err
 	}
 	if err := sink.finish(ctx); err != nil {
@@ -140,8 +147,9 @@ func (b bounds) pack(ctx context.Context, d Data) (files []StagedFile, err error
 	}
 	for i := range files {
 		f := &files[i]
-		f.separator, f.empty, f.header, f.lineEnd = sink.separator, d.blanks.empty, sink.header, sink.lineEnd
+		f.separator, f.empty, f.header, f.lineEnd, f.Encoding = sink.separator, d.blanks.empty, sink.header, sink.lineEnd, sink.encoding
 	}
+	files[0].Refused, files[0].empties = sink.refused, sink.empties
 	return files, nil
 }
 
