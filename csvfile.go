@@ -78,6 +78,12 @@ func (c *csvSink) separatedBy(separator byte) {
 	c.special[separator] = true
 }
 
+func (c *csvSink) setEncoding(e Encoding) {
+	if c.encoding = e; e == ISO88591 {
+		c.text.charset = inLatin1
+	}
+}
+
 // readFrom takes all of r.
 func (c *csvSink) readFrom(ctx context.Context, r io.Reader) error {
 	for idle := 0; c.usable(ctx) == nil; {

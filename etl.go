@@ -82,7 +82,9 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 		return err
 	}
 	for i := range d.Files {
-		f := &d.Files[i].Format
+		in := &d.Files[i]
+		in.Compression, in.Encoding = cmp.Or(in.Compression, ZIP), cmp.Or(in.Encoding, UTF8)
+		f := &in.Format
 		f.Separator, f.EndOfLine = cmp.Or(f.Separator, ","), cmp.Or(f.EndOfLine, "\n")
 	}
 	if r.body, err = json.Marshal(d); err != nil {

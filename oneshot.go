@@ -9,7 +9,7 @@ import (
 
 // RunOnce starts a one shot import: definition and files in one call. Each file must fit the pattern of exactly one
 // [InputFile], and every InputFile that is not Optional must get one; they are loaded in the order of the definition.
-// Tables may be named; their ids are looked up. What Format leaves open is that of the files. Otherwise it is like
+// Tables may be named; their ids are looked up. What Compression, Encoding and Format leave open is that of the files. Otherwise it is like
 // [ETLService.Trigger].
 func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOption) (*Execution, error) {
 	im := newImport(s.c, "run one shot", opts)
@@ -36,8 +36,6 @@ func (c *Client) complete(ctx context.Context, d Definition) (Definition, error)
 		if err := f.check(); err != nil {
 			return d, err
 		}
-		f.Compression = cmp.Or(f.Compression, ZIP)
-		f.Encoding = cmp.Or(f.Encoding, UTF8)
 		f.Mode = cmp.Or(f.Mode, CreateUpdate)
 		f.Format.Enclosing = cmp.Or(f.Format.Enclosing, `"`)
 		f.Format.Escaping = cmp.Or(f.Format.Escaping, `"`)

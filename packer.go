@@ -46,6 +46,8 @@ type packer struct {
 	hash    hash.Hash
 	packed  int64 // bytes of the files that are complete
 	counts  bool  // a file was too large, and the rest is only counted
+	rows    int   // that were not yet reported
+	text    int64 // bytes of text that were not yet reported
 }
 
 // block is a piece of the text that ends with a row, if it holds the end of one.
@@ -83,6 +85,7 @@ func (p *packer) begin(header []byte) error {
 
 // write takes the next piece of the rows, which ends a row or does not.
 func (p *packer) write(b []byte, endsRow bool) error {
+	p.text += int64(len(b))
 	for len(b) > 0 {
 		if len(p.cur.text) == p.blockSize {
 			if err := p.cut(); err != nil {
@@ -96,8 +99,19 @@ func (p *packer) write(b []byte, endsRow bool) error {
 	if endsRow {
 		p.cur.rows++
 		p.cur.end = len(p.cur.text)
+		p.rows++
+	}
+	if p.text >= reportEvery {
+		p.report()
 	}
 	return nil
+}
+
+func (p *packer) report() {
+	if p.staging != nil {
+		p.staging(p.rows, p.text)
+	}
+	p.rows, p.text = 0, 0
 }
 
 // cut has the block compressed that is full, up to its last row, and begins another with the rest.
@@ -213,6 +227,7 @@ func (p *packer) end() error {
 
 // finish returns the files once all text is in.
 func (p *packer) finish() ([]StagedFile, error) {
+	p.report()
 	p.start(p.cur)
 	for len(p.busy) > 0 {
 		if err := p.take(); err != nil {

@@ -85,6 +85,8 @@ type bounds struct {
 	splits bool   // what is larger is split
 	memory int    // bytes of each file that are held in memory
 	dir    string // of temporary files; "" for the system's
+
+	staging func(rows int, text int64) // if not nil: told now and then how many rows more are staged, and bytes of text
 }
 
 func (b bounds) stage(ctx context.Context, data []Data) (*Staged, error) {
@@ -129,10 +131,7 @@ func (b bounds) pack(ctx context.Context, d Data) (files []StagedFile, err error
 		}
 	}()
 	sink := newCSVSink(d.name, cmp.Or(d.separator, ','), p)
-	sink.encoding = cmp.Or(d.encoding, UTF8)
-	if sink.encoding == ISO88591 {
-		sink.text.charset = inLatin1
-	}
+	sink.setEncoding(cmp.Or(d.encoding, UTF8))
 	if d.excel {
 		sink.excel = &excelRepair{declared: d.separator != 0}
 	}
@@ -151,6 +150,13 @@ func (b bounds) pack(ctx context.Context, d Data) (files []StagedFile, err error
 	}
 	files[0].Refused, files[0].empties = sink.refused, sink.empties
 	return files, nil
+}
+
+// SplitAbove lets an import of one file take several calls, if it is larger than that many bytes as sent: it is cut
+// between rows into files that each have the header, are valid by themselves, and are no larger. 0, or more than Actito
+// takes in one call, is that limit. The same data is always cut in the same places.
+func SplitAbove(bytes int64) ImportOption {
+	return importOption(func(im *importRun) { im.splits, im.splitAbove = true, bytes })
 }
 
 // Files describes what is staged, in the order in which it was given.
