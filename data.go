@@ -77,17 +77,15 @@ func DataFile(path string, opts ...DataOption) Data {
 			return fmt.Errorf("actito: %s: %w", sink.file, err)
 		}
 		defer f.Close()
-		if err := d.read(ctx, sink, f, f, before.Size()); err != nil {
-			return err
-		}
+		wrong := d.read(ctx, sink, f, f, before.Size())
 		after, err := f.Stat()
 		if err != nil {
 			return fmt.Errorf("actito: %s: %w", sink.file, err)
 		}
-		if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) { // which explains whatever is wrong
 			return sink.fail(0, "changed", "the file changed while it was read: write it under another name and rename it once it is complete")
 		}
-		return nil
+		return wrong
 	})
 }
 

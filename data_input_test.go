@@ -118,7 +118,7 @@ func TestAPackedFileThatChangesIsRefused(t *testing.T) {
 	_, err := onDisk(t).stage(&midway{Context: t.Context(), do: func() {
 		require.NoError(t, os.Truncate(path, 1<<20)) // zeroes behind the end
 	}}, []Data{DataFile(path, Unpack(GZIP))})
-	require.Error(t, err)
+	require.EqualError(t, err, "actito: customers.csv: the file changed while it was read: write it under another name and rename it once it is complete")
 }
 
 func TestFilesInISO88591AreStagedByteForByte(t *testing.T) {
