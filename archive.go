@@ -35,7 +35,7 @@ func newArchive(w io.Writer, c Compression, name string) (*archive, error) {
 			Flags:          0x8,      // sizes and checksum follow the content
 			CreatorVersion: 20,       // 2.0, as the next
 			ReaderVersion:  20,       // for deflate
-			ModifiedDate:   1<<5 | 1, // 1980-01-01, ZIP's earliest
+			ModifiedDate:   1<<5 | 1, //nolint:staticcheck // 1980-01-01, ZIP's earliest; CreateRaw ignores Modified
 		}
 		if strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
 			a.entry.Flags |= 0x800 // the name is UTF-8
@@ -90,13 +90,13 @@ func (a *archive) finish() error {
 	}
 	if a.compression == GZIP {
 		sums := binary.LittleEndian.AppendUint32(nil, a.crc)
-		_, err := a.Write(binary.LittleEndian.AppendUint32(sums, uint32(a.text&math.MaxUint32))) //nolint:gosec // modulo 2^32, as its format says
+		_, err := a.Write(binary.LittleEndian.AppendUint32(sums, uint32(a.text&math.MaxUint32))) // modulo 2^32, as its format says
 		return err
 	}
 	e := a.entry
 	e.CRC32, e.UncompressedSize64, e.CompressedSize64 = a.crc, uint64(a.text), uint64(a.packed) //nolint:gosec // not negative
-	e.UncompressedSize = uint32(min(e.UncompressedSize64, math.MaxUint32))                      //nolint:gosec // as the format says
-	e.CompressedSize = uint32(min(e.CompressedSize64, math.MaxUint32))                          //nolint:gosec // as the format says
+	e.UncompressedSize = uint32(min(a.text, math.MaxUint32))                                    //nolint:gosec,staticcheck // CreateRaw leaves it to its caller
+	e.CompressedSize = uint32(min(a.packed, math.MaxUint32))                                    //nolint:gosec,staticcheck // CreateRaw leaves it to its caller
 	return a.zip.Close()
 }
 

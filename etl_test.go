@@ -302,6 +302,7 @@ func TestProgressReachesTheWhole(t *testing.T) {
 	require.Equal(t, 2, last.Rows)
 	require.Equal(t, last.Total, last.Sent)
 	require.Equal(t, fmt.Sprint(last.Total), b.starts()[0].Header.Get("Content-Length"))
+	require.Equal(t, "100-continue", b.starts()[0].Header.Get("Expect"), "an early refusal is read before the file is sent")
 }
 
 func TestDefinitionsAreKept(t *testing.T) {

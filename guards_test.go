@@ -1,6 +1,7 @@
 package actito_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,7 +28,7 @@ func TestGuardsStopTheWrongFile(t *testing.T) {
 		"parts of a size that is none":    {actito.SplitAbove(-1), `actito: column "SplitAbove": the size is negative: give bytes, or 0 for the most that Actito takes`},
 		"a size that the file is below":   {actito.SplitAbove(10_000), ""},
 		"the size that Actito takes":      {actito.SplitAbove(0), ""},
-		"a size that no row is below":     {actito.SplitAbove(100), "actito: customers.csv: a row does not fit into a file of 100 bytes as sent, and no row can be split"},
+		"a size that no row is below":     {actito.SplitAbove(100), "actito: customers.csv: a row is too long for files of 100 bytes as sent: no row is split"},
 		"more than the size Actito takes": {actito.SplitAbove(1 << 40), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +78,7 @@ func TestRefusedRowsAreLeftOutWithAVerdict(t *testing.T) {
 
 	staged, err := actito.Stage(t.Context(), rows())
 	require.NoError(t, err)
-	defer staged.Close()
+	require.NoError(t, staged.Close())
 	refused := staged.Files()[0].Refused
 	require.Len(t, refused, 2)
 	require.Equal(t, actito.Refusal{File: "customers.csv", Row: 1, Reason: "erased", Key: "C1"}, refused[0])
@@ -172,5 +173,14 @@ func TestSeveralFilesAreNotSplit(t *testing.T) {
 	_, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("a.csv", named), b.customers.InputFile("b.csv", named)),
 		actito.DataBytes("a.csv", []byte(annCSV)), actito.DataBytes("b.csv", []byte(annCSV)), actito.SplitAbove(0))
 	require.EqualError(t, err, `actito: column "SplitAbove": only an import of one file can be split: import several one after another`)
+	b.untouched(t)
+}
+
+func TestAFileOfSeveralPartsIsNotCutShort(t *testing.T) {
+	t.Parallel()
+	b := newBulk(t, inMemory(t))
+	_, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named)),
+		b.customers.Rows("customers.csv", all(slices.Repeat([]customer{annRow, bobRow}, 8)...), named, actito.Pack(actito.Uncompressed)), actito.SplitAbove(300))
+	require.EqualError(t, err, "actito: customers.csv: the file takes 2 parts, and this version sends only one")
 	b.untouched(t)
 }

@@ -24,12 +24,12 @@ type FileTooLargeError struct {
 	File  string
 	Size  int64 // bytes as sent, of all parts together; with Parts at 0, of the part that is too large
 	Limit int64 // 100,000,000, or less with [SplitAbove]: documented as 100 MB, assumed to be decimal and to mean the compressed file
-	Parts int   // how many files [SplitAbove] makes of it; 0 if it cannot: a row is too long to share a part with the header
+	Parts int   // how many files [SplitAbove] makes of it; 0 if it cannot, since a row is too long
 }
 
 func (e *FileTooLargeError) Error() string {
 	if e.Parts == 0 {
-		return fmt.Sprintf("actito: %s: a row does not fit into a file of %d bytes as sent, and no row can be split", e.File, e.Limit)
+		return fmt.Sprintf("actito: %s: a row is too long for files of %d bytes as sent: no row is split", e.File, e.Limit)
 	}
 	return fmt.Sprintf("actito: %s: %d bytes as sent, and Actito takes no more than %d in one call: import it in %d parts with SplitAbove(0)",
 		e.File, e.Size, e.Limit, e.Parts)
@@ -154,7 +154,8 @@ func (b bounds) pack(ctx context.Context, d Data) (files []StagedFile, err error
 
 // SplitAbove lets an import of one file take several calls, if it is larger than that many bytes as sent: it is cut
 // between rows into files that each have the header, are valid by themselves, and are no larger. 0, or more than Actito
-// takes in one call, is that limit. The same data is always cut in the same places.
+// takes in one call, is that limit. The same data is always cut in the same places. A row that is longer than an eighth
+// of the size, or 1 MiB, may make it impossible, which is a [FileTooLargeError].
 func SplitAbove(bytes int64) ImportOption {
 	return importOption(func(im *importRun) { im.splits, im.splitAbove = true, bytes })
 }

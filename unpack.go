@@ -39,21 +39,23 @@ func (d *Data) unpackedName() string {
 
 // unpack returns the CSV file in r. An archive needs the other two.
 func (d *Data) unpack(r io.Reader, at io.ReaderAt, size int64) (io.Reader, error) {
-	refuse := func(rule, detail string) error { return &ValidationError{File: d.name, Rule: rule, Detail: detail} }
+	refuse := func(detail string, cause error) error {
+		return &ValidationError{File: d.name, Rule: "unpack", Detail: detail, Err: cause}
+	}
 	switch d.packed {
 	case GZIP:
 		unpacked, err := gzip.NewReader(r)
 		if err != nil {
-			return nil, &ValidationError{File: d.name, Rule: "unpack", Detail: "the data is not compressed with GZIP, or damaged", Err: err}
+			return nil, refuse("the data is not compressed with GZIP, or damaged", err)
 		}
 		return unpacked, nil
 	case ZIP:
 		if at == nil {
-			return nil, refuse("unpack", "a ZIP archive cannot be read from a reader: give it as a file or bytes")
+			return nil, refuse("a ZIP archive cannot be read from a reader: give it as a file or bytes", nil)
 		}
 		archive, err := zip.NewReader(at, size)
 		if err != nil {
-			return nil, &ValidationError{File: d.name, Rule: "unpack", Detail: "the data is not a ZIP archive, or damaged", Err: err}
+			return nil, refuse("the data is not a ZIP archive, or damaged", err)
 		}
 		archive.RegisterDecompressor(zip.Deflate, flate.NewReader)
 		var names []string
@@ -66,15 +68,15 @@ func (d *Data) unpack(r io.Reader, at io.ReaderAt, size int64) (io.Reader, error
 		}
 		switch {
 		case len(names) > 1 && d.entry != "":
-			return nil, refuse("unpack", "the archive has several files of this name")
+			return nil, refuse("the archive has several files of this name", nil)
 		case len(names) > 1:
-			return nil, refuse("unpack", fmt.Sprintf("the archive has %d files: choose one with UnpackEntry, of %s", len(names), strings.Join(names[:min(len(names), 10)], ", ")))
+			return nil, refuse(fmt.Sprintf("the archive has %d files: choose one with UnpackEntry, of %s", len(names), strings.Join(names[:min(len(names), 10)], ", ")), nil)
 		case len(names) == 0:
-			return nil, refuse("unpack", "the archive does not have the file")
+			return nil, refuse("the archive does not have the file", nil)
 		case !fs.ValidPath(found.Name) || strings.Contains(found.Name, `\`):
-			return nil, refuse("unpack", "the name of the file leads out of the archive")
+			return nil, refuse("the name of the file leads out of the archive", nil)
 		case found.Flags&1 != 0:
-			return nil, refuse("unpack", "the file in the archive is encrypted")
+			return nil, refuse("the file in the archive is encrypted", nil)
 		}
 		return found.Open()
 	}
