@@ -44,7 +44,7 @@ func TestADefinitionIsSentInTheWorkingForm(t *testing.T) {
 	d := actito.Definition{Name: "stores-daily", Files: []actito.InputFile{customers, orders}, ReportRecipients: []string{"data@shop.example"}}
 	ann := annRow
 	ann.Newsletter = actito.Set(true)
-	e, err := b.client.ETLs.RunOnce(t.Context(), d, b.customers.Rows("customers_"+day+".csv", all(ann), columns...),
+	e, err := b.client.ETLs.RunOnce(t.Context(), d, b.customers.Rows("customers_"+day+".csv", all(ann), columns[0], columns[1]),
 		b.orders.Rows("orders_"+day+".csv", all(order{"O1", "C1", 5})))
 	e = b.loads(t, e, err)
 	want := string(bytes.ReplaceAll([]byte(workingForm), []byte("ORDERS"), []byte(e.Files[1].TableID)))

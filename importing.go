@@ -57,18 +57,33 @@ func Once(key string) ImportOption {
 // Urgent lets an import use what [Quota].KeepFree keeps for such.
 func Urgent() ImportOption { return importOption(func(im *importRun) { im.urgent = true }) }
 
-// Progress is how far an upload is.
+// Phase is what an import is at.
+type Phase uint8
+
+// The phases, in their order.
+const (
+	Staging   Phase = iota + 1 // rows are encoded or files checked, and compressed
+	Uploading                  // bytes are sent
+	Waiting                    // the server works
+)
+
+// Progress is how far an import is.
 type Progress struct {
-	Rows  int // of all files
-	Sent  int64
-	Total int64 // bytes
+	Phase Phase
+	Rows  int   // of all files; while staging, so far
+	Sent  int64 // bytes sent so far; while staging, bytes of CSV text so far
+	Total int64 // bytes to send; 0 while staging
 }
 
-// OnProgress is called while files are sent, from another goroutine, not concurrently, and not any more once the call
-// that starts the import has returned; it must return soon. A repeated attempt starts at 0 again.
+// OnProgress is called while files are staged and sent, not concurrently, at most once per 64 KiB and at the end of each,
+// and not any more once the call that starts the import has returned. While files are sent that is from another goroutine,
+// and it must return soon. A repeated attempt starts at 0 again.
 func OnProgress(f func(Progress)) ImportOption {
 	return importOption(func(im *importRun) { im.progress = f })
 }
+
+// reportEvery is how many bytes pass between reports of progress.
+const reportEvery = 64 << 10
 
 // importRun is one start of an import.
 type importRun struct {
@@ -92,6 +107,9 @@ type importRun struct {
 	keyed      bool // once was given
 	urgent     bool
 	progress   func(Progress)
+	guards     []guard
+	splits     bool  // SplitAbove was given
+	splitAbove int64 // bytes
 
 	// What assign finds, if the definition is known.
 	plan    map[string]*InputFile // of the files that were given, by their names
@@ -122,6 +140,13 @@ func (im *importRun) check() error {
 	if !utf8.ValidString(im.once) {
 		return &ValidationError{Column: "Once", Rule: "once", Detail: "the key is not UTF-8 text"}
 	}
+	if len(im.remotes) > 0 && len(im.data)+len(im.given) == 0 && (im.splits || len(im.guards) > 0) {
+		return &ValidationError{Column: "Remote", Rule: "remote",
+			Detail: "the server fetches all files of this import: SplitAbove, MinRows, MaxRows and MaxEmpty have nothing to look at"}
+	}
+	if im.splitAbove < 0 {
+		return &ValidationError{Column: "SplitAbove", Rule: "split", Detail: "the size is negative: give bytes, or 0 for the most that Actito takes"}
+	}
 	for _, e := range im.empties {
 		if im.empty != EmptyCellsUndeclared && e != im.empty {
 			return &ValidationError{Rule: "empty-cells", Detail: "Keep and Clear are both given to one import: an empty cell does one or the other"}
@@ -148,6 +173,11 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 		return nil, err
 	}
 	defer discard()
+	if len(files) > len(byFile(files)) {
+		return nil, &ValidationError{File: files[0].Name, Rule: "split",
+			Detail: fmt.Sprintf("the file takes %d parts, and this version sends only one", len(files))}
+	}
+	refused := refusedOf(files)
 	definition := im.parameters
 	if im.definition != nil {
 		if definition, err = json.Marshal(im.definition); err != nil {
@@ -161,9 +191,21 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 	if im.c.dryRun {
 		im.c.log.LogAttrs(ctx, slog.LevelInfo, "actito: dry run, not sent", slog.String("op", im.op),
 			slog.Int("files", len(files)), slog.Int("rows", rowsOfFiles(files)), slog.Int64("bytes", form.Length()))
-		return &Execution{ETLID: im.etlID, Status: StatusDryRun}, ctx.Err()
+		return &Execution{ETLID: im.etlID, Status: StatusDryRun, Refused: refused}, ctx.Err()
 	}
-	return im.start(ctx, form, tables, rowsOfFiles(files), im.content(definition, files))
+	exec, err := im.start(ctx, form, tables, rowsOfFiles(files), im.content(definition, files))
+	if exec != nil {
+		exec.Refused = refused
+	}
+	return exec, err
+}
+
+func refusedOf(files []StagedFile) []Refusal {
+	var list []Refusal
+	for _, f := range files {
+		list = append(list, f.Refused...)
+	}
+	return list
 }
 
 func rowsOfFiles(files []StagedFile) int {
@@ -183,9 +225,7 @@ func (n partNames) makeForm(definition []byte, files []StagedFile) (*multipart.F
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(definition)), nil }})
 	}
 	for i := range files {
-		part := files[i].part()
-		part.Field = n.file
-		parts = append(parts, part)
+		parts = append(parts, files[i].part(n.file))
 	}
 	return multipart.New(parts...)
 }
@@ -202,7 +242,7 @@ func (im *importRun) content(definition []byte, files []StagedFile) [sha256.Size
 
 // send sends the form once its turn has come.
 func (im *importRun) send(ctx context.Context, form *multipart.Form, rows int, begin func(context.Context) error) (*Execution, error) {
-	progress := &reporter{report: im.progress, p: Progress{Rows: rows, Total: form.Length()}}
+	progress := &reporter{report: im.progress, p: Progress{Phase: Uploading, Rows: rows, Total: form.Length()}}
 	defer progress.end()
 	call := request{op: im.op, method: http.MethodPost, path: im.path, segments: im.segments, answer: transport.Maybe, class: BackgroundWork,
 		file: &upload{contentType: form.ContentType(), length: form.Length(), open: progress.opened(form)}, begin: begin}
@@ -257,15 +297,19 @@ func (r *reporter) end() {
 
 type reportedBody struct {
 	io.ReadCloser
-	to   *reporter
-	sent int64
+	to       *reporter
+	sent     int64
+	reported int64
 }
 
 func (b *reportedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if n > 0 {
 		b.sent += int64(n)
-		b.to.show(b.sent)
+		if b.sent-b.reported >= reportEvery || b.sent == b.to.p.Total {
+			b.reported = b.sent
+			b.to.show(b.sent)
+		}
 	}
 	return n, err
 }

@@ -9,8 +9,8 @@ import (
 
 // RunOnce starts a one shot import: definition and files in one call. Each file must fit the pattern of exactly one
 // [InputFile], and every InputFile that is not Optional must get one; they are loaded in the order of the definition.
-// Tables may be named; their ids are looked up. What Format leaves open is that of the files. A definition with a Schedule
-// is refused: store it with Create. Otherwise it is like [ETLService.Trigger].
+// Tables may be named; their ids are looked up. What Compression, Encoding and Format leave open is that of the files. A
+// definition with a Schedule is refused: store it with Create. Otherwise it is like [ETLService.Trigger].
 func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOption) (*Execution, error) {
 	im := newImport(s.c, "run one shot", opts)
 	im.path = pathExecutions
@@ -53,8 +53,6 @@ func (c *Client) complete(ctx context.Context, d Definition) (Definition, error)
 		if err := f.check(); err != nil {
 			return d, err
 		}
-		f.Compression = cmp.Or(f.Compression, ZIP)
-		f.Encoding = cmp.Or(f.Encoding, UTF8)
 		f.Mode = cmp.Or(f.Mode, CreateUpdate)
 		f.Format.Enclosing = cmp.Or(f.Format.Enclosing, `"`)
 		f.Format.Escaping = cmp.Or(f.Format.Escaping, `"`)
@@ -87,6 +85,7 @@ func (f *InputFile) check() error {
 
 // fillFormat decides what a definition leaves open of files that the library does not see.
 func (f *InputFile) fillFormat() {
+	f.Compression, f.Encoding = cmp.Or(f.Compression, ZIP), cmp.Or(f.Encoding, UTF8)
 	f.Format.Separator, f.Format.EndOfLine = cmp.Or(f.Format.Separator, ","), cmp.Or(f.Format.EndOfLine, "\n")
 }
 

@@ -405,7 +405,7 @@ func DiscoverEnvironment(ctx context.Context, apiKey string, opts ...Option) (En
 		if err != nil {
 			return "", err
 		}
-		_, err = core.tokens.Token(ctx)
+		_, err = core.tokens.Token(ctx, 0)
 		core.tokens.close()
 		if core.ownHTTP {
 			core.http.CloseIdleConnections()

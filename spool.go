@@ -12,9 +12,10 @@ import (
 // spool keeps bytes in memory, and in a temporary file when they become many. It is written by one goroutine and then
 // read by any number.
 type spool struct {
-	bounds bounds
-	name   string // of the data, for errors
-	size   int64
+	bounds   bounds
+	name     string // of the data, for errors
+	discards bool   // it counts the bytes and keeps none
+	size     int64
 
 	mu     sync.Mutex
 	closed bool
@@ -25,8 +26,8 @@ type spool struct {
 
 func (s *spool) Write(p []byte) (int, error) {
 	s.size += int64(len(p))
-	if s.size > s.bounds.limit {
-		return 0, &FileTooLargeError{File: s.name, Size: s.size, Limit: s.bounds.limit}
+	if s.discards {
+		return len(p), nil
 	}
 	if s.file == nil && s.size <= int64(s.bounds.memory) {
 		s.mem = append(s.mem, p...)
@@ -47,7 +48,7 @@ func (s *spool) toFile() error {
 	if s.file != nil {
 		return nil
 	}
-	f, err := os.CreateTemp(s.bounds.dir, "actito-*.zip") // mode 0600
+	f, err := os.CreateTemp(s.bounds.dir, "actito-*") // mode 0600
 	if err != nil {
 		return err
 	}
