@@ -19,9 +19,9 @@ type value []string
 func (v value) text() string { return strings.Join(v, ",") }
 
 var (
-	number   = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
-	email    = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_\x60{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_\x60{|}~-]+)*@([A-Za-z0-9-]+\.)+[A-Za-z]{2,}$`)
-	phone    = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+	number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
+	email  = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_\x60{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_\x60{|}~-]+)*@([A-Za-z0-9-]+\.)+[A-Za-z]{2,}$`)
+	phone  = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 )
 
 // valueTypes are the types of which values are told apart; all other kinds of
