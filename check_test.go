@@ -343,7 +343,7 @@ func TestTheReportPrintsAsATable(t *testing.T) {
 	require.Equal(t, `customers.csv for Customers: rows 9, with problems 8
   RULE           COLUMN      COUNT  LINES             
   integer        points      8      2, 3, 4, 5, 6, …  not a whole number of 32 bits
-  null-text      gsmNumber   1      10                warning: the word that databases and programs write for a missing value would be loaded as text: leave the cell empty
+  null-text      gsmNumber   1      10                warning: a word that databases and programs write for a missing value: leave the cell empty
   duplicate-key  customerID  1      10                warning: another row has this value, which must be unique: of two rows, the later one counts or is rejected
   empty cells: gsmNumber 8
 orders.csv: required by the definition, and not given
@@ -379,7 +379,7 @@ func TestCheckEndsWithWhatKeepsTheDataFromBeingRead(t *testing.T) {
 		"one name twice":               {nil, once(f), []actito.CheckOption{data("a\n1\n"), data("a\n1\n")}, actito.ErrInvalid},
 		"a table that is not there":    {nil, once(unknown), []actito.CheckOption{data("customerID\n1\n")}, actito.ErrNotFound},
 		"a reader that fails": {nil, once(f), []actito.CheckOption{actito.DataReader("f.csv", io.MultiReader(strings.NewReader("customerID,points\nC1,x\n"),
-			iotestErrReader{broken}))}, broken},
+			brokenReader{broken}))}, broken},
 		"a context that ended":           {cancelled, once(f), []actito.CheckOption{data("customerID,points\nC1,1\n")}, context.Canceled},
 		"a report that is nil":           {nil, once(f), []actito.CheckOption{data("customerID,points\nC1,1\n"), (*actito.CheckReport)(nil)}, actito.ErrInvalid},
 		"two meanings of empty cells":    {nil, once(f), []actito.CheckOption{data("customerID,points\nC1,1\n"), actito.Keep, actito.Clear}, actito.ErrInvalid},
@@ -398,9 +398,9 @@ func TestCheckEndsWithWhatKeepsTheDataFromBeingRead(t *testing.T) {
 	}
 }
 
-type iotestErrReader struct{ error }
+type brokenReader struct{ error }
 
-func (r iotestErrReader) Read([]byte) (int, error) { return 0, r.error }
+func (r brokenReader) Read([]byte) (int, error) { return 0, r.error }
 
 func TestTheLoopOverProblemsCanBeLeft(t *testing.T) {
 	t.Parallel()
@@ -418,7 +418,8 @@ func TestTheLoopOverProblemsCanBeLeft(t *testing.T) {
 		}
 		require.Equal(t, problems, seen)
 	}
-	for range b.customers.CheckEach(t.Context(), b.customers.Rows("f.csv", all(customer{}, customer{}, customer{}))) {
+	for _, err := range b.customers.CheckEach(t.Context(), b.customers.Rows("f.csv", all(customer{}, customer{}, customer{}))) {
+		require.NoError(t, err)
 		break
 	}
 }
@@ -437,4 +438,37 @@ func TestStructuresAreReadOncePerCheck(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, reads)
+}
+
+func TestCheckReadsFilesInOtherEncodingsAndFromSpreadsheets(t *testing.T) {
+	t.Parallel()
+	b := checkBench(t)
+	f := loaded(actito.ProfileTableType, "Customers", "f.csv", "", "customerID", "firstName", "points")
+	latin := f
+	latin.Encoding = actito.ISO88591
+	text := "customerID,firstName,points\nC1," + strings.Repeat("\xe9", 255) + ",1\nC2," + strings.Repeat("\xe9", 256) + ",x\nC\xe9,,\nC\xc9,,\n"
+	want := []string{"f:3 firstName too-long", "f:3 points integer", "~f:5 customerID key-case 4"}
+	require.Equal(t, want, found(t, b, once(latin), actito.DataBytes("f.csv", []byte(text))))
+
+	text = "sep=;\r\n" + strings.NewReplacer(",", ";", "\n", "\r\n").Replace(text) + ";;\r\n"
+	want = []string{"f:4 firstName too-long", "f:4 points integer", "~f:6 customerID key-case 5"}
+	require.Equal(t, want, found(t, b, once(f), actito.DataBytes("f.csv", []byte(text), actito.FromExcel())))
+}
+
+func TestRowsThatAreRefusedAreNoProblem(t *testing.T) {
+	t.Parallel()
+	b := checkBench(t)
+	erased := actito.Refuse(func(c customer) (string, bool) { return "erased", c.ID == "C1" })
+	var list []string
+	for p, err := range b.customers.CheckEach(t.Context(), b.customers.Rows("f.csv", all(
+		customer{ID: "C1", Email: "bad", FirstName: "Ann"},
+		customer{ID: "C2", Email: "bad", FirstName: "Bob"},
+		customer{Email: "eve@example.com", FirstName: "Eve"},
+		customer{ID: "C1", Email: "bad", FirstName: "Dan"},
+		customer{ID: "C3", Email: "worse", FirstName: "Dan"},
+	), named, erased, actito.SkipInvalid())) {
+		require.NoError(t, err)
+		list = append(list, short(p))
+	}
+	require.Equal(t, []string{"f:2 emailAddress email", "f:3 customerID empty-key", "f:5 emailAddress email"}, list)
 }

@@ -33,7 +33,6 @@ type fileCheck struct {
 // checkColumn is a column with what its attribute demands.
 type checkColumn struct {
 	name, attribute string
-	report          int    // its place in the report of the file
 	ignored         bool   // nothing is known of its values
 	form            form   // is: nil for text
 	typ             string // of the values

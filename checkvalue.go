@@ -14,7 +14,7 @@ type defect struct {
 
 // A form is how the values of a type are written.
 type form struct {
-	is   func([]byte) bool
+	is     func([]byte) bool
 	defect defect
 }
 
@@ -71,7 +71,7 @@ func parseInteger(b []byte, limit uint64) (n int64, ok bool) {
 		}
 		u = u*10 + d
 	}
-	if n = int64(u); negative { //nolint:gosec // within the limit; the lowest number is its own opposite
+	if n = int64(u); negative { // the lowest number is its own opposite
 		n = -n
 	}
 	return n, len(b) > 0
@@ -220,7 +220,7 @@ func spoiled(b []byte) defect {
 	case len(b) >= 5 && len(b) <= 9 && isDayOrMonth(b):
 		return defect{rule: "spreadsheet", detail: "a spreadsheet may have taken this for a day: format its column as text, or its dates as yyyy-MM-dd"}
 	case len(b) <= len("undefined") && nothings[string(b)]:
-		return defect{rule: "null-text", detail: "the word that databases and programs write for a missing value would be loaded as text: leave the cell empty"}
+		return defect{rule: "null-text", detail: "a word that databases and programs write for a missing value: leave the cell empty"}
 	}
 	return defect{}
 }

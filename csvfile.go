@@ -187,7 +187,9 @@ func (c *csvSink) endFile() error {
 	return nil
 }
 
-func (c *csvSink) goesOn(mistake error, kept bool) bool { return c.goOn != nil && c.goOn(mistake, kept) }
+func (c *csvSink) goesOn(mistake error, kept bool) bool {
+	return c.goOn != nil && c.goOn(mistake, kept)
+}
 
 // flush checks what is buffered and passes it on. Bytes of a character whose rest is to come stay buffered.
 func (c *csvSink) flush(last bool) {
