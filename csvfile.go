@@ -35,6 +35,10 @@ type csvSink struct {
 	dst       rowWriter
 	special   [256]bool // the bytes that can end a run of plain ones
 
+	// goOn, if it is set, is asked about mistakes after which the reading can go on: of a row that is left out, unless
+	// kept says that it is not.
+	goOn func(mistake error, kept bool) bool
+
 	buf   []byte // not yet checked
 	text  textCheck
 	begun bool
@@ -177,7 +181,14 @@ func (c *csvSink) endFile() error {
 		return c.readHeader()
 	}
 	c.endCell()
-	return c.endRow(nil, "")
+	if err := c.endRow(nil, ""); err != nil && !c.goesOn(err, false) {
+		return err
+	}
+	return nil
+}
+
+func (c *csvSink) goesOn(mistake error, kept bool) bool {
+	return c.goOn != nil && c.goOn(mistake, kept)
 }
 
 // flush checks what is buffered and passes it on. Bytes of a character whose rest is to come stay buffered.
@@ -342,10 +353,16 @@ func (c *csvSink) endRecord(rest []byte) error {
 		err = c.fail(c.line, "blank-line", `the line is blank, which some readers skip and others take for a row: remove it, or write an empty cell as ""`)
 	case lineEnd != c.lineEnd:
 		err = c.fail(c.line, "line-end", fmt.Sprintf("the line ends in %q and those before it in %q: use one of them", lineEnd, c.lineEnd))
+		if c.header != nil && c.goesOn(err, true) {
+			err = c.endRow(rest, lineEnd)
+		}
 	case c.header == nil:
 		err = c.readHeader()
 	default:
 		err = c.endRow(rest, lineEnd)
+	}
+	if err != nil && c.header != nil && c.goesOn(err, false) {
+		err = nil
 	}
 	c.line++
 	c.start, c.cell, c.filled, c.state = c.line, 0, 0, csvCellStart

@@ -238,6 +238,7 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Ro
 			}
 			cells, empty, err := cols.appendRow(line[:0], sink.separator, sink.encoding, &row)
 			invalid := err != nil
+			unwritten := invalid
 			if invalid {
 				err = atRow(err, name, n)
 			} else {
@@ -245,6 +246,10 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Ro
 				invalid = d.blanks.empty != EmptyCellsUndeclared
 			}
 			switch {
+			case err != nil && sink.goesOn(err, !unwritten):
+				if unwritten {
+					continue
+				}
 			case err != nil && cfg.skipInvalid && invalid && sink.usable(ctx) == nil:
 				leaveOut(err.Error(), err)
 				continue

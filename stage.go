@@ -130,11 +130,7 @@ func (b bounds) pack(ctx context.Context, d Data) (files []StagedFile, err error
 			_ = p.discard()
 		}
 	}()
-	sink := newCSVSink(d.name, cmp.Or(d.separator, ','), p)
-	sink.setEncoding(cmp.Or(d.encoding, UTF8))
-	if d.excel {
-		sink.excel = &excelRepair{declared: d.separator != 0}
-	}
+	sink := newSink(&d, p)
 	if err := d.produce(ctx, sink, &d); err != nil {
 		return nil, err
 	}
@@ -150,6 +146,16 @@ func (b bounds) pack(ctx context.Context, d Data) (files []StagedFile, err error
 	}
 	files[0].Refused, files[0].empties = sink.refused, sink.empties
 	return files, nil
+}
+
+// newSink makes the sink that a Data is written to.
+func newSink(d *Data, dst rowWriter) *csvSink {
+	sink := newCSVSink(d.name, cmp.Or(d.separator, ','), dst)
+	sink.setEncoding(cmp.Or(d.encoding, UTF8))
+	if d.excel {
+		sink.excel = &excelRepair{declared: d.separator != 0}
+	}
+	return sink
 }
 
 // SplitAbove lets an import of one file take several calls, if it is larger than that many bytes as sent: it is cut

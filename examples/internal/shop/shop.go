@@ -25,6 +25,7 @@ func NewServer(opts ...actitotest.Option) *actitotest.Server {
 			{Name: "companyName", Type: "STRING"},
 			{Name: "contactName", Type: "STRING"},
 			{Name: "country", Type: "STRING", MinLength: 2, MaxLength: 2},
+			{Name: "phone", Type: "STRING"},
 		},
 		Subscriptions: []string{"Newsletter"},
 	})
