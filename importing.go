@@ -157,7 +157,19 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 			slog.Int("files", len(files)), slog.Int("rows", rowsOfFiles(files)), slog.Int64("bytes", form.Length()))
 		return &Execution{ETLID: im.etlID, Status: StatusDryRun}, ctx.Err()
 	}
-	return im.start(ctx, form, tables, rowsOfFiles(files), im.content(definition, files))
+	exec, err := im.start(ctx, form, tables, rowsOfFiles(files), im.content(definition, files))
+	if exec != nil {
+		exec.Sent = rowsByName(files)
+	}
+	return exec, err
+}
+
+func rowsByName(files []StagedFile) map[string]int {
+	rows := make(map[string]int, len(files))
+	for _, f := range files {
+		rows[f.Name] += f.Rows
+	}
+	return rows
 }
 
 func rowsOfFiles(files []StagedFile) int {

@@ -41,6 +41,7 @@ func (s *ExecutionService) Wait(ctx context.Context, e *Execution, opts ...CallO
 			if latest.Status != e.Status {
 				changed = now
 			}
+			latest.Sent = e.Sent
 			e = latest
 			if e.Ended() {
 				return e, e.problem()
