@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"unicode/utf8"
 )
 
 // Source sets [Reject].SourceLine: the data that was imported is read alongside, once, in constant memory. It is matched
@@ -57,8 +58,8 @@ type source struct {
 }
 
 func openSource(ctx context.Context, d Data, separator rune) *source {
-	if d.separator == 0 && separator < 0x80 {
-		d.separator = byte(separator)
+	if d.separator == 0 && separator < utf8.RuneSelf {
+		d.separator = byte(separator) //nolint:gosec // it is ASCII
 	}
 	s := new(source)
 	s.next, s.stop = iter.Pull2(d.text(ctx))

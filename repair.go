@@ -135,7 +135,7 @@ func (o *repairFile) write(f *rejectsFile, row []byte) error {
 func ownCells(row []byte, separator rune, n int) int {
 	sep := utf8.AppendRune(nil, separator)
 	quoted := false
-	for i := 0; i < len(row); i++ {
+	for i := range row {
 		switch {
 		case row[i] == '"':
 			quoted = !quoted

@@ -190,7 +190,7 @@ func TestEachRepairIsYieldedWithItsReject(t *testing.T) {
 	}) {
 		results = append(results, result)
 		if len(results) <= 40 {
-			require.Equal(t, result.Row, len(results))
+			require.Len(t, results, result.Row)
 			if len(reject.Key) <= 20 {
 				require.Equal(t, reject.Key, result.ID)
 			} else {
