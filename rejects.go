@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"slices"
 )
 
 // Reject is a row that the server refused.
 //
-// Row, Key, Columns, Cells and, where the server quotes a value, Code are personal data: they are for the program, not
-// for logs. [ExecutionService.Summarize] counts without them.
+// Row, Key, Cells and, where the server quotes a value, Code are personal data: they are for the program, and left out of
+// what package slog logs of it.
 type Reject[T any] struct {
 	Row        T        // as far as its cells could be read
 	RowErr     error    // why the row could not be read into Row; the others of the file go on
@@ -23,6 +24,18 @@ type Reject[T any] struct {
 	SourceLine int      // in the file that was imported, as it was sent; 0 without [Source], or if the row was not found
 	Code       string   // why, in the server's words
 	Column     string   // the column at fault; "" if the server named none
+}
+
+// LogValue shows what a log may hold.
+func (r Reject[T]) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("file", r.File),
+		slog.Int("part", r.Part),
+		slog.Int("line", r.Line),
+		slog.Int("source_line", r.SourceLine),
+		slog.String("code", shownReason(r.Code, r.Cells)),
+		slog.String("column", shownReject(r.Column, r.Columns, r.Cells)),
+	)
 }
 
 // Rejects reads the rows of this table that an execution rejected. It ends with the first error that it yields, other

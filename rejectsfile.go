@@ -92,7 +92,7 @@ func (c *Client) eachRejectOf(ctx context.Context, e *Execution, part int, choos
 			continue
 		}
 		renamed = renamed || !slices.ContainsFunc(e.Files, func(f FileResult) bool { return f.Name == name })
-		n, err := readRejects(entry, part, visit)
+		n, err := readRejects(ctx, entry, part, visit)
 		if err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func escapes(name string) bool {
 }
 
 // readRejects visits the rows of one CSV file, and counts them.
-func readRejects(entry *zip.File, part int, visit func(*rejectsFile, *rejectedRow) error) (rows int, err error) {
+func readRejects(ctx context.Context, entry *zip.File, part int, visit func(*rejectsFile, *rejectedRow) error) (rows int, err error) {
 	in, err := entry.Open()
 	if err != nil {
 		return 0, unreadableRejects(err)
@@ -206,6 +206,9 @@ func readRejects(entry *zip.File, part int, visit func(*rejectsFile, *rejectedRo
 		return 0, unreadableRejects(err)
 	}
 	for ; ; rows++ {
+		if ctx.Err() != nil {
+			return rows, fmt.Errorf("actito: reading rejects: %w", ctx.Err())
+		}
 		row, err := f.next()
 		if errors.Is(err, io.EOF) {
 			return rows, nil

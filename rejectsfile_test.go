@@ -1,8 +1,10 @@
 package actito_test
 
 import (
+	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -192,5 +194,38 @@ func TestRejectsAreFoundInTheFileThatWasImported(t *testing.T) {
 				break // the source is let go
 			}
 		})
+	}
+}
+
+func TestRejectsEndWithTheirContext(t *testing.T) {
+	t.Parallel()
+	b, e := rejecting(t, archive(t, "o.csv", "orderId,errorCode,errorColumn\nO1,E,orderId\nO2,E,orderId\n"))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	n := 0
+	for _, err := range b.orders.Rejects(ctx, e) {
+		if n++; n == 1 {
+			require.NoError(t, err)
+			cancel()
+			continue
+		}
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	require.Equal(t, 2, n)
+}
+
+func TestLogsHoldNoValuesOfRows(t *testing.T) {
+	t.Parallel()
+	b, e := rejecting(t, archive(t, "o.csv", "orderId,customerID,errorCode,errorColumn\nO1,Ann,Ann is unknown,customerID\nO2,Ann,E,Ann\n"))
+	var out strings.Builder
+	log := slog.New(slog.NewTextHandler(&out, nil))
+	for _, r := range collect(t, b.orders.Rejects(t.Context(), e)) {
+		log.Info("rejected", slog.Any("reject", r))
+	}
+	log.Info("refused", slog.Any("refusal", actito.Refusal{File: "o.csv", Row: 7, Reason: "erased", Key: "O1"}))
+	require.NotContains(t, out.String(), "Ann")
+	require.NotContains(t, out.String(), "O1")
+	for _, shown := range []string{"reject.line=2", `reject.code="[value] is unknown"`, "reject.column=customerID", "reject.column=[value]", "refusal.row=7", "refusal.reason=erased"} {
+		require.Contains(t, out.String(), shown)
 	}
 }

@@ -48,12 +48,7 @@ func (s *ExecutionService) Summarize(ctx context.Context, e *Execution) (RejectS
 	err := s.c.eachReject(ctx, e, allFiles, func(f *rejectsFile, row *rejectedRow) error {
 		c := RejectCount{File: shorten(mask(f.name, nil), 200), Code: "(cells miscounted)"}
 		if n := len(f.header) - 2; row.err == nil {
-			c.Code, c.Column = shownReason(row.cells[n], row.cells[:n]), row.cells[n+1]
-			if slices.Contains(f.header[:n], c.Column) {
-				c.Column = shownColumn(c.Column)
-			} else {
-				c.Column = shownReason(c.Column, row.cells[:n])
-			}
+			c.Code, c.Column = shownReason(row.cells[n], row.cells[:n]), shownReject(row.cells[n+1], f.header[:n], row.cells[:n])
 		}
 		if _, known := counts[c]; !known && len(counts) >= maxRejectCounts {
 			c.Code, c.Column = "(others)", ""
@@ -83,6 +78,14 @@ func shownReason(text string, cells []string) string {
 	}
 	const most = 60
 	return strings.Map(printable, shorten(mask(shorten(text, 4*most), cells), most))
+}
+
+// shownReject masks the column at fault, unless it is one of the file's.
+func shownReject(column string, columns, cells []string) string {
+	if slices.Contains(columns, column) {
+		return shownColumn(column)
+	}
+	return shownReason(column, cells)
 }
 
 // printable keeps a text in its cell of a table.

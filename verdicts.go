@@ -2,6 +2,7 @@ package actito
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 )
 
@@ -164,4 +165,9 @@ type Refusal struct {
 	Reason string `json:"reason"` // as the caller gave it, or why the row is invalid
 	Key    string `json:"-"`      // text of the row's key, "" without one; personal data
 	Err    error  `json:"-"`      // of an invalid row: a *ValidationError
+}
+
+// LogValue shows what a log may hold.
+func (r Refusal) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("file", r.File), slog.Int("row", r.Row), slog.String("reason", r.Reason))
 }

@@ -17,8 +17,8 @@ const (
 )
 
 // Wait reads an execution until it has ended: at once, then after 5 s, and ever more rarely down to once a minute.
-// It returns the latest state that it saw, which is never nil, and an [ImportError] if rows were rejected or a file
-// was not loaded. Failures that may pass are tolerated for ten minutes, and an execution that is not found for its
+// It returns the latest state that it saw, which is never nil, and an [ImportError] if rows were rejected, a file was
+// not loaded, or the server's numbers do not add up to the rows that were sent. Failures that may pass are tolerated for ten minutes, and an execution that is not found for its
 // first minute. A status that is not known counts as running; if it stays the same for an hour, the error matches
 // [ErrStatusUnknown]. When the context ends, so does the wait, with an error; the import goes on.
 func (s *ExecutionService) Wait(ctx context.Context, e *Execution, opts ...CallOption) (*Execution, error) {
