@@ -260,6 +260,13 @@ func TestBrokenRejectsFilesAreErrors(t *testing.T) {
 			}
 			require.Len(t, errs, 1)
 			require.ErrorContains(t, errs[0], "cannot be read")
+			require.ErrorContains(t, errs[0], map[string]string{
+				"a row without end":   "longer than",
+				"too many files":      "more than 1000",
+				"a name that climbs":  "out of the archive",
+				"a name with a drive": "out of the archive",
+				"a bomb":              "unpacks to",
+			}[name])
 		})
 	}
 	t.Run("a download that breaks off", func(t *testing.T) {

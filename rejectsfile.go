@@ -176,10 +176,8 @@ func rejectsEntries(packed *spool) ([]*zip.File, error) {
 		if escapes(entry.Name) {
 			return nil, unreadableRejects(fmt.Errorf("the name of its file %d leads out of the archive", i+1))
 		}
-		if entry.UncompressedSize64 > maxRejectsText {
-			text = maxRejectsText
-		}
-		if text += entry.UncompressedSize64; text > maxRejectsText || text > rejectsRatioFree && text > maxRejectsRatio*uint64(packed.size) { //nolint:gosec // a size is not negative
+		text += min(entry.UncompressedSize64, maxRejectsText+1)
+		if text > maxRejectsText || text > rejectsRatioFree && text > maxRejectsRatio*uint64(packed.size) { //nolint:gosec // a size is not negative
 			return nil, unreadableRejects(fmt.Errorf("it is %d bytes and unpacks to %d or more, as no rejects do", packed.size, text))
 		}
 	}
