@@ -43,6 +43,8 @@ var (
 	ErrRowsRejected = errors.New("actito: rows rejected")
 	// ErrImportFailed: the import ended and did not load a file.
 	ErrImportFailed = errors.New("actito: import failed")
+	// ErrRowsUnaccounted: the server's numbers do not add up to the rows that were sent, or to the rejects that it hands out.
+	ErrRowsUnaccounted = errors.New("actito: rows unaccounted for")
 	// ErrStatusUnknown: an execution kept one unknown status, without an end, for an hour.
 	ErrStatusUnknown = errors.New("actito: execution status unknown")
 )

@@ -25,8 +25,9 @@ const (
 	StatusRunning   ExecutionStatus = "RUNNING" // assumed
 	StatusSuccess   ExecutionStatus = "SUCCESS"
 	StatusWithError ExecutionStatus = "WITH_ERROR"
-	StatusFailed    ExecutionStatus = "FAILED"  // assumed
-	StatusDryRun    ExecutionStatus = "DRY_RUN" // of a client made with WithDryRun: nothing was sent
+	StatusFailed    ExecutionStatus = "FAILED"     // assumed
+	StatusNotLoaded ExecutionStatus = "NOT_LOADED" // assumed; of a file only: an earlier one failed, and this one was not tried
+	StatusDryRun    ExecutionStatus = "DRY_RUN"    // of a client made with WithDryRun: nothing was sent
 )
 
 func (s ExecutionStatus) ended() bool {
@@ -49,8 +50,9 @@ type Execution struct {
 
 	AlreadyStarted bool // a former call with the same [Once] key started it, and this one sent nothing
 
-	Refused []Refusal    // rows that were taken out before it was sent; the server knows nothing of them
-	Parts   []*Execution // with [SplitAbove]: the imports that it took, in the order of the rows; ID is "" then
+	Sent    map[string]int // rows by file, where it was started by this process; nil otherwise
+	Refused []Refusal      // rows that were taken out before it was sent; the server knows nothing of them
+	Parts   []*Execution   // with [SplitAbove]: the imports that it took, in the order of the rows; ID is "" then
 }
 
 // FileResult is what became of one file.
@@ -63,6 +65,8 @@ type FileResult struct {
 	Created  int
 	Updated  int
 	Rejected int
+
+	counted bool // the server gave all four numbers
 }
 
 // Ended reports whether the execution is over.
@@ -146,10 +150,10 @@ func (c *Client) decodeExecution(raw json.RawMessage) (*Execution, error) {
 				TableID text      `json:"tableId"`
 			} `json:"destination"`
 			Status   ExecutionStatus `json:"status"`
-			Read     int             `json:"rowsRead"`
-			Created  int             `json:"rowsCreated"`
-			Updated  int             `json:"rowsUpdated"`
-			Rejected int             `json:"rowsInError"`
+			Read     *int            `json:"rowsRead"`
+			Created  *int            `json:"rowsCreated"`
+			Updated  *int            `json:"rowsUpdated"`
+			Rejected *int            `json:"rowsInError"`
 		} `json:"files"`
 	}
 	if err := json.Unmarshal(raw, &wire); err != nil {
@@ -164,8 +168,15 @@ func (c *Client) decodeExecution(raw json.RawMessage) (*Execution, error) {
 		}
 	}
 	for _, f := range wire.Files {
-		e.Files = append(e.Files, FileResult{Name: f.Name, Table: f.Destination.Table, TableID: string(f.Destination.TableID),
-			Status: f.Status, Read: f.Read, Created: f.Created, Updated: f.Updated, Rejected: f.Rejected})
+		result := FileResult{Name: f.Name, Table: f.Destination.Table, TableID: string(f.Destination.TableID), Status: f.Status, counted: true}
+		for to, count := range map[*int]*int{&result.Read: f.Read, &result.Created: f.Created, &result.Updated: f.Updated, &result.Rejected: f.Rejected} {
+			if count == nil {
+				result.counted = false
+				continue
+			}
+			*to = *count
+		}
+		e.Files = append(e.Files, result)
 	}
 	return e, nil
 }

@@ -196,6 +196,9 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 	exec, err := im.start(ctx, form, tables, rowsOfFiles(files), im.content(definition, files))
 	if exec != nil {
 		exec.Refused = refused
+		if len(im.remotes) == 0 { // else nobody knows
+			exec.Sent = rowsByName(files)
+		}
 	}
 	return exec, err
 }
@@ -206,6 +209,14 @@ func refusedOf(files []StagedFile) []Refusal {
 		list = append(list, f.Refused...)
 	}
 	return list
+}
+
+func rowsByName(files []StagedFile) map[string]int {
+	rows := make(map[string]int, len(files))
+	for _, f := range files {
+		rows[f.Name] += f.Rows
+	}
+	return rows
 }
 
 func rowsOfFiles(files []StagedFile) int {

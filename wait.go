@@ -37,7 +37,7 @@ func WaitProgress(f func(*Execution)) CallOption { return func(o *callOptions) {
 // webhook that reaches another process ends no wait here; polling does.
 //
 // It returns the latest state that it saw, which is never nil, and an [ImportError] if rows were rejected ([Tolerate]
-// allows for some) or a file was not loaded. Failures that may pass are tolerated for ten minutes, and an execution that
+// allows for some), a file was not loaded, or the server's numbers do not add up to the rows that were sent. Failures that may pass are tolerated for ten minutes, and an execution that
 // is not found for its first minute. A status that is not known counts as running; if it stays the same for an hour, the
 // error matches [ErrStatusUnknown]. One that is known may stay for as long as the context lasts: give it a deadline.
 // When the context ends, so does the wait, with an error; the import goes on.
@@ -135,7 +135,7 @@ func stopped(e *Execution, err error) error {
 // keep takes over what the server does not know, or does not always tell.
 func (e *Execution) keep(old *Execution) {
 	e.ETLID = cmp.Or(e.ETLID, old.ETLID)
-	e.AlreadyStarted, e.Refused, e.Parts = old.AlreadyStarted, old.Refused, old.Parts
+	e.AlreadyStarted, e.Sent, e.Refused, e.Parts = old.AlreadyStarted, old.Sent, old.Refused, old.Parts
 }
 
 // seePartsThrough waits for one part after the other, as the server runs them. One that cannot be waited for leaves the

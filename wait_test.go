@@ -43,7 +43,7 @@ func TestAWebhookEndsAWait(t *testing.T) {
 		"but not of another process": {func(c *actito.Client) *actito.Client {
 			return nil
 		}, time.Minute, nil},
-		"while the server is unwell": {func(c *actito.Client) *actito.Client { return c }, time.Minute, func(b *bulk) {
+		"while the server is unwell": {func(c *actito.Client) *actito.Client { return c }, 2 * time.Minute, func(b *bulk) {
 			b.Fail(actitotest.OpExecutionGet, actitotest.Times(5, actitotest.Status(503)))
 		}},
 	} {
