@@ -48,6 +48,12 @@ const (
 	// ExecutionListMissing: the list answers 404.
 	ExecutionListMissing
 
+	// NamesInExecutions: an execution tells the name of a one shot's definition and, once
+	// its files are told, the names of the archives that they came in.
+	NamesInExecutions
+	// NamesMissing: it tells neither.
+	NamesMissing
+
 	// ResultFilesExist: result files and error files can be downloaded.
 	ResultFilesExist
 	// ResultFilesMissing: they answer 404.
