@@ -19,7 +19,9 @@ func (im *importRun) assign() error {
 	}
 	for _, s := range im.given {
 		for _, f := range s.files {
-			names = append(names, f.Name)
+			if f.Part <= 1 {
+				names = append(names, f.Name)
+			}
 		}
 	}
 	if len(names) == 0 {

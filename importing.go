@@ -1,18 +1,12 @@
 package actito
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -87,6 +81,8 @@ type importRun struct {
 	keyed      bool // once was given
 	urgent     bool
 	progress   func(Progress)
+	prepared   func(Handle) error
+	refusals   []Refusal // rows that staging took out
 
 	// What assign finds, if the definition is known.
 	plan   map[string]*InputFile // of the files that were given, by their names
@@ -125,7 +121,7 @@ func (im *importRun) check() error {
 	return nil
 }
 
-// run is the way of every import: assign files → stage → form → reserve → send → settle.
+// run is the way of every import: assign files → stage → parts → reserve → send → settle.
 func (im *importRun) run(ctx context.Context) (*Execution, error) {
 	if err := im.check(); err != nil {
 		return nil, err
@@ -142,22 +138,16 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 		return nil, err
 	}
 	defer discard()
-	var definition []byte
-	if im.definition != nil {
-		if definition, err = json.Marshal(im.definition); err != nil {
-			return nil, &ValidationError{Rule: "json", Detail: "the definition cannot be encoded as JSON", Err: err}
-		}
-	}
-	form, err := makeForm(definition, files)
+	parts, err := im.parts(ctx, files, tables)
 	if err != nil {
 		return nil, err
 	}
 	if im.c.dryRun {
 		im.c.log.LogAttrs(ctx, slog.LevelInfo, "actito: dry run, not sent", slog.String("op", im.op),
-			slog.Int("files", len(files)), slog.Int("rows", rowsOfFiles(files)), slog.Int64("bytes", form.Length()))
+			slog.Int("files", len(files)), slog.Int("rows", rowsOfFiles(files)), slog.Int64("bytes", bytesOf(parts)))
 		return &Execution{ETLID: im.etlID, Status: StatusDryRun}, ctx.Err()
 	}
-	return im.start(ctx, form, tables, rowsOfFiles(files), im.content(definition, files))
+	return im.start(ctx, parts)
 }
 
 func rowsOfFiles(files []StagedFile) int {
@@ -168,36 +158,11 @@ func rowsOfFiles(files []StagedFile) int {
 	return n
 }
 
-// makeForm makes the body of the call.
-func makeForm(definition []byte, files []StagedFile) (*multipart.Form, error) {
-	var parts []multipart.Part
-	if definition != nil {
-		parts = append(parts, multipart.Part{Field: partDefinition, File: "parameters.json", ContentType: "application/json",
-			Size: int64(len(definition)),
-			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(definition)), nil }})
-	}
-	for i := range files {
-		parts = append(parts, files[i].part())
-	}
-	return multipart.New(parts...)
-}
-
-// content identifies what is imported, and how, for [Once]. A file's name is no part of it: it may hold the date.
-func (im *importRun) content(definition []byte, files []StagedFile) [sha256.Size]byte {
-	hash := sha256.New()
-	fmt.Fprintf(hash, "%q %q %q\n", im.c.entity, im.etlID, definition)
-	for _, f := range slices.SortedFunc(slices.Values(files), func(a, b StagedFile) int { return strings.Compare(a.Name, b.Name) }) {
-		hash.Write(f.hash[:])
-	}
-	return [sha256.Size]byte(hash.Sum(nil))
-}
-
-// send sends the form once its turn has come.
-func (im *importRun) send(ctx context.Context, form *multipart.Form, rows int, begin func(context.Context) error) (*Execution, error) {
-	progress := &reporter{report: im.progress, p: Progress{Rows: rows, Total: form.Length()}}
-	defer progress.end()
+// send sends a part once its turn has come.
+func (im *importRun) send(ctx context.Context, p *part, progress *reporter) (*Execution, error) {
+	form := p.form
 	call := request{op: im.op, method: http.MethodPost, path: im.path, segments: im.segments, answer: transport.Maybe, class: BackgroundWork,
-		file: &upload{contentType: form.ContentType(), length: form.Length(), open: progress.opened(form)}, begin: begin}
+		file: &upload{contentType: form.ContentType(), length: form.Length(), open: progress.opened(form)}, begin: p.booking.begin}
 	reply, err := im.c.send(ctx, &call, nil)
 	if err != nil {
 		return nil, err
@@ -216,6 +181,7 @@ func (im *importRun) send(ctx context.Context, form *multipart.Form, rows int, b
 
 // reporter reports the progress of an upload. The transport may still read a body when its answer is there.
 type reporter struct {
+	before int64 // bytes of the parts that were sent
 	mu     sync.Mutex
 	report func(Progress) // nil once the call has ended
 	p      Progress
@@ -226,9 +192,10 @@ func (r *reporter) opened(form *multipart.Form) func() (io.ReadCloser, error) {
 	if r.report == nil {
 		return form.Open
 	}
+	before := r.before
 	return func() (io.ReadCloser, error) {
 		body, err := form.Open()
-		return &reportedBody{ReadCloser: body, to: r}, err
+		return &reportedBody{ReadCloser: body, to: r, sent: before}, err
 	}
 }
 
@@ -250,7 +217,7 @@ func (r *reporter) end() {
 type reportedBody struct {
 	io.ReadCloser
 	to   *reporter
-	sent int64
+	sent int64 // by the parts before this one too
 }
 
 func (b *reportedBody) Read(p []byte) (int, error) {

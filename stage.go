@@ -51,6 +51,7 @@ type StagedFile struct {
 	Name string // of the CSV file; it is sent as the only entry of a ZIP archive of that name and ".zip"
 	Rows int    // records, without the header; one may span several lines
 	Size int64  // bytes as sent
+	Part int    // from 1, of a file that SplitAbove cut; 0: it is whole
 
 	header     []string          // column names, in the file's order
 	separator  byte              // of the cells
