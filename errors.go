@@ -212,12 +212,15 @@ func (e *QuotaError) Error() string {
 			"other programs, schedules or people may start imports too: Quota.Sync finds them. One import an hour is tried; Quota.Reopen opens the table",
 			e.Table, e.ResetAt.Format(time.RFC3339), e.Used+e.Held, e.Limit)
 	}
-	needed := ""
-	if e.Needed > 0 {
-		needed = fmt.Sprintf(", so that %d are left and this one, cut by SplitAbove, needs %d", max(0, e.Limit-e.Kept-e.Used-e.Held), e.Needed)
-	}
-	kept := ""
-	if booked := e.Used + e.Held; booked < e.Limit {
+	kept, needed := "", ""
+	booked := e.Used + e.Held
+	switch {
+	case e.Needed > 0:
+		needed = fmt.Sprintf(", so that %d are left and this one, cut by SplitAbove, needs %d", max(0, e.Limit-e.Kept-booked), e.Needed)
+		if e.Kept > 0 {
+			kept = fmt.Sprintf(", %d kept for Urgent imports", e.Kept)
+		}
+	case booked < e.Limit:
 		kept = fmt.Sprintf(", %d kept for Urgent imports", e.Limit-booked)
 	}
 	return fmt.Sprintf("actito: table %s: %d of %d imports used and %d held%s%s: no import was started; the budget resets at %s. "+

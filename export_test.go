@@ -17,3 +17,15 @@ func NewMemoryStore(now func() time.Time) QuotaStore {
 	s.now = now
 	return s
 }
+
+// InParts makes one staged file of several, as SplitAbove cuts it.
+func InParts(parts ...*Staged) *Staged {
+	whole := &Staged{}
+	for _, s := range parts {
+		for _, f := range s.files {
+			f.Part = len(whole.files) + 1
+			whole.files = append(whole.files, f)
+		}
+	}
+	return whole
+}
