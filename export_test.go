@@ -18,6 +18,9 @@ func NewMemoryStore(now func() time.Time) QuotaStore {
 	return s
 }
 
+// Refuse adds a row that was left out to what is staged.
+func Refuse(s *Staged, r Refusal) { s.files[0].Refused = append(s.files[0].Refused, r) }
+
 // InParts makes one staged file of several, as SplitAbove cuts it.
 func InParts(parts ...*Staged) *Staged {
 	whole := &Staged{}

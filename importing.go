@@ -82,7 +82,6 @@ type importRun struct {
 	urgent     bool
 	progress   func(Progress)
 	prepared   func(Handle) error
-	refusals   []Refusal // rows that staging took out
 
 	// What assign finds, if the definition is known.
 	plan   map[string]*InputFile // of the files that were given, by their names

@@ -171,10 +171,10 @@ func (im *importRun) content(definition []byte, files []StagedFile) [sha256.Size
 func (im *importRun) handle(parts []*part) Handle {
 	if len(parts) == 1 {
 		h := im.handleOf(parts[0])
-		h.Refused = shown(im.refusals)
+		h.Refused = refusals(parts)
 		return h
 	}
-	whole := Handle{Entity: im.c.entity, ETLID: im.etlID, Refused: shown(im.refusals)}
+	whole := Handle{Entity: im.c.entity, ETLID: im.etlID, Refused: refusals(parts)}
 	for _, p := range parts {
 		h := im.handleOf(p)
 		if whole.Prepared.IsZero() {
@@ -201,11 +201,14 @@ func (im *importRun) handleOf(p *part) Handle {
 	return h
 }
 
-// shown are refusals without what may be personal data.
-func shown(refused []Refusal) []Refusal {
-	list := slices.Clone(refused)
-	for i := range list {
-		list[i].Key, list[i].Err = "", nil
+// refusals are the rows that were left out, without what may be personal data.
+func refusals(parts []*part) (list []Refusal) {
+	for _, p := range parts {
+		for _, f := range p.files {
+			for _, r := range f.Refused {
+				list = append(list, Refusal{File: r.File, Row: r.Row, Reason: r.Reason})
+			}
+		}
 	}
 	return list
 }

@@ -3,6 +3,7 @@ package actito_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -32,7 +33,9 @@ func TestAFileInPartsIsSentInOrder(t *testing.T) {
 		b := newBulk(t, inMemory(t))
 		var h actito.Handle
 		var last actito.Progress
-		opts := []actito.ImportOption{b.inThree(t), actito.Once("key"), actito.OnProgress(func(p actito.Progress) { last = p }),
+		staged := b.inThree(t)
+		actito.Refuse(staged, actito.Refusal{File: "customers.csv", Row: 4, Reason: "erased", Key: "C4", Err: errors.New("C4 was erased")})
+		opts := []actito.ImportOption{staged, actito.Once("key"), actito.OnProgress(func(p actito.Progress) { last = p }),
 			actito.OnPrepared(func(prepared actito.Handle) error {
 				h = prepared
 				require.Empty(t, b.starts())
@@ -57,9 +60,11 @@ func TestAFileInPartsIsSentInOrder(t *testing.T) {
 		require.NoError(t, json.Unmarshal(text, &h))
 		require.Len(t, h.Parts, 3)
 		require.Empty(t, h.ID)
+		require.NotContains(t, string(text), "C4")
 		found, err := b.client.Executions.Reconcile(t.Context(), h)
 		require.NoError(t, err)
 		require.Len(t, found.Parts, 3)
+		require.Equal(t, []actito.Refusal{{File: "customers.csv", Row: 4, Reason: "erased"}}, found.Refused)
 		require.Equal(t, e.Parts[2].ID, found.Parts[2].ID)
 
 		again, err := start(t.Context(), t, b, opts...)

@@ -53,6 +53,8 @@ type StagedFile struct {
 	Size int64  // bytes as sent
 	Part int    // from 1, of a file that SplitAbove cut; 0: it is whole
 
+	Refused []Refusal // rows that were left out; of a file that was cut, all are with the first part
+
 	header     []string          // column names, in the file's order
 	separator  byte              // of the cells
 	empty      EmptyCells        // as declared for its rows
