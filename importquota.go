@@ -251,6 +251,9 @@ func (c *Client) verify(ctx context.Context, unverified *UnverifiedError) error 
 
 // begin is called before the first byte of each attempt.
 func (b *booking) begin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err // while it is certain that nothing was sent
+	}
 	if !b.counted {
 		return nil
 	}

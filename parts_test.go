@@ -118,7 +118,7 @@ func TestAPartThatFailsEndsTheImport(t *testing.T) {
 				require.Len(t, e.Parts, 1)
 				require.Len(t, b.starts(), 2)
 				h := prepared
-				if tt.want == actito.ErrOutcomeUnknown {
+				if errors.Is(tt.want, actito.ErrOutcomeUnknown) {
 					b.counted(t, "Customers", 1, 1)
 					h = inDoubt(t, err)
 				} else {

@@ -169,7 +169,8 @@ func (r *reconciliation) search(ctx context.Context, h Handle) (*Execution, erro
 			e, verdict := clues.verdict()
 			switch verdict {
 			case itStarted:
-				return e, r.started(ctx, h, e)
+				r.started(ctx, h, e)
+				return e, nil
 			case itDidNotStart:
 				return r.notStarted(ctx, h)
 			case itIsInDoubt:
@@ -200,7 +201,7 @@ func (r *reconciliation) unknown(h Handle, err error) error {
 }
 
 // started settles the unit of an import that was found. What became of it is certain, whatever becomes of the ledger.
-func (r *reconciliation) started(ctx context.Context, h Handle, e *Execution) error {
+func (r *reconciliation) started(ctx context.Context, h Handle, e *Execution) {
 	err := r.c.settle(ctx, h.ID, Used(e.ID))
 	if errors.Is(err, ErrReservationLost) {
 		err = r.count(ctx, h, e)
@@ -209,7 +210,6 @@ func (r *reconciliation) started(ctx context.Context, h Handle, e *Execution) er
 		r.c.log.LogAttrs(ctx, slog.LevelError, "actito: an import was found and not recorded; settle it with Quota.Settle",
 			slog.String("id", h.ID), slog.String("execution", e.ID), slog.Any("error", err))
 	}
-	return nil
 }
 
 // count books an import that is not in the ledger: another process had it in memory, or started it uncounted.

@@ -368,3 +368,88 @@ func TestAOneShotCarriesItsMarkBehindItsName(t *testing.T) {
 	require.Regexp(t, `^zip-[A-Z2-7]{16}$`, h.Mark)
 	require.Equal(t, "customers.csv-"+h.Mark+".zip", b.Imports()[2].Files[0].Name)
 }
+
+func TestCancellingAnImportEndsItWithTheRightError(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		during  string
+		unknown bool
+		starts  int
+	}{
+		"while its definition is read": {during: "lookup"},
+		"while it is prepared":         {during: "prepared"},
+		"while it waits for its turn":  {during: "turn"},
+		"while it is uploaded":         {during: "upload", unknown: true, starts: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubbleBothWays(t, func(t *testing.T, start start) {
+				ctx, cancel := context.WithCancel(t.Context())
+				soon := func() { time.AfterFunc(time.Second, cancel) }
+				blocks := false
+				limiter := limiterFunc(func(ctx context.Context, w actito.Work) (func(), error) {
+					if w.Transfer && blocks {
+						soon()
+						<-ctx.Done()
+						return nil, ctx.Err()
+					}
+					return func() {}, nil
+				})
+				b := newBulk(t, inMemory(t), actito.WithLimiter(limiter))
+				_, err := start(t.Context(), t, b, actito.DataBytes("customers.csv", []byte("customerID\n")))
+				require.ErrorIs(t, err, actito.ErrNoRows) // what is looked up is known now
+				opts := []actito.ImportOption{annFile}
+				began := time.Now()
+				switch tt.during {
+				case "lookup":
+					opts[0] = b.customers.Rows("customers.csv", all(annRow), named)
+					b.Fail(actitotest.OpETLGet, actitotest.Hang())
+					soon()
+					if len(b.Requests(actitotest.OpETLGet)) == 0 {
+						cancel() // a one shot looks nothing up any more
+					}
+				case "prepared":
+					opts = append(opts, actito.OnPrepared(func(actito.Handle) error { cancel(); return nil }))
+				case "turn":
+					blocks = true
+				case "upload":
+					b.Fail(actitotest.OpRunOnce, actitotest.Hang())
+					b.Fail(actitotest.OpETLTrigger, actitotest.Hang())
+					soon()
+				}
+				_, err = start(ctx, t, b, opts...)
+				require.ErrorIs(t, err, context.Canceled)
+				require.LessOrEqual(t, time.Since(began), time.Second)
+				require.Equal(t, tt.unknown, errors.Is(err, actito.ErrOutcomeUnknown))
+				require.Len(t, b.starts(), tt.starts)
+				if !tt.unknown {
+					b.untouched(t)
+					return
+				}
+				b.counted(t, "Customers", 0, 1)
+				_, err = b.client.Executions.Reconcile(t.Context(), inDoubt(t, err))
+				require.ErrorIs(t, err, actito.ErrNotStarted)
+				b.counted(t, "Customers", 0, 0)
+			})
+		})
+	}
+}
+
+func TestWhoLeavesAResumedImportLeavesItAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t, actitotest.WithImportTimes(time.Minute, time.Hour)))
+		b.Fail(actitotest.OpRunOnce, actitotest.LoseAnswer())
+		_, err := b.oneCustomer(t.Context())
+		h := inDoubt(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		e, err := b.client.Executions.Resume(ctx, h)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotErrorIs(t, err, actito.ErrOutcomeUnknown)
+		require.Equal(t, b.Imports()[0].ExecutionID, e.ID)
+		b.counted(t, "Customers", 1, 0)
+		e, err = b.client.Executions.Resume(t.Context(), h)
+		require.NoError(t, err)
+		require.Equal(t, actito.StatusSuccess, e.Status)
+	})
+}
