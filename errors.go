@@ -324,7 +324,7 @@ func (e *AlreadyStartedError) Error() string {
 	case !e.SameContent:
 		return "actito: an import with this Once key was started before with other content; use another key for other data"
 	case e.ExecutionID == "":
-		return "actito: an import with this Once key is being started or its outcome is unknown"
+		return "actito: an import with this Once key is being started or its outcome is unknown: Executions.Reconcile finds out, given its Handle"
 	}
 	return "actito: an import with this Once key was started before as execution " + e.ExecutionID
 }
