@@ -197,9 +197,9 @@ func TestTheListOfExecutionsLags(t *testing.T) {
 	c.server.Clock().Set(time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC))
 	id := c.runOnce(definition(t, customersFile("c.csv", nil, "customerID")), csvPart("c.csv", "customerID\n1\n"))["id"].(string)
 	listed := func() any { return c.call("GET", imports+"/etl-executions", "").json(t)["etlExecutions"] }
-	c.server.ListLag(time.Hour)
+	c.server.ListLag(5 * time.Minute)
 	assert.Empty(t, listed())
 	assert.Equal(t, http.StatusOK, c.call("GET", imports+"/etl-executions/"+id, "").StatusCode)
-	c.server.Clock().Advance(2 * time.Hour)
+	c.server.Clock().Advance(6 * time.Minute)
 	assert.Len(t, listed(), 1)
 }
