@@ -34,7 +34,7 @@ func TestAFileInPartsIsSentInOrder(t *testing.T) {
 		var h actito.Handle
 		var last actito.Progress
 		staged := b.inThree(t)
-		actito.Refuse(staged, actito.Refusal{File: "customers.csv", Row: 4, Reason: "erased", Key: "C4", Err: errors.New("C4 was erased")})
+		actito.Refuse(staged, actito.Refusal{File: "customers.csv", Row: 4, Reason: "erased", Key: "eve@example.com", Err: errors.New("eve@example.com was erased")})
 		opts := []actito.ImportOption{staged, actito.Once("key"), actito.OnProgress(func(p actito.Progress) { last = p }),
 			actito.OnPrepared(func(prepared actito.Handle) error {
 				h = prepared
@@ -60,7 +60,7 @@ func TestAFileInPartsIsSentInOrder(t *testing.T) {
 		require.NoError(t, json.Unmarshal(text, &h))
 		require.Len(t, h.Parts, 3)
 		require.Empty(t, h.ID)
-		require.NotContains(t, string(text), "C4")
+		require.NotContains(t, string(text), "eve@")
 		found, err := b.client.Executions.Reconcile(t.Context(), h)
 		require.NoError(t, err)
 		require.Len(t, found.Parts, 3)
