@@ -183,6 +183,7 @@ var worldNames = map[actitotest.Assumption]string{
 	actitotest.ExistingInvalid:      "existing is invalid",
 	actitotest.IDOnlyInLocation:     "the id is in Location only",
 	actitotest.ExecutionListMissing: "executions cannot be listed",
+	actitotest.NamesMissing:         "executions tell no names",
 	actitotest.ResultFilesMissing:   "there are no result files",
 	actitotest.TimesInUTC:           "times are in UTC",
 }
@@ -190,7 +191,7 @@ var worldNames = map[actitotest.Assumption]string{
 var everyOpposite = []actitotest.Assumption{
 	actitotest.EmptyCellsClear, actitotest.QuotaRolling, actitotest.FailedRunsFree, actitotest.FailedFilePasses,
 	actitotest.KeysWithoutCase, actitotest.ExistingInvalid, actitotest.IDOnlyInLocation, actitotest.ExecutionListMissing,
-	actitotest.ResultFilesMissing, actitotest.TimesInUTC,
+	actitotest.NamesMissing, actitotest.ResultFilesMissing, actitotest.TimesInUTC,
 }
 
 // start starts an import of customers in one of the two ways.

@@ -1,7 +1,7 @@
 package actito_test
 
 import (
-	"slices"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -167,20 +167,23 @@ func TestFilesAreSentAsTheDefinitionSays(t *testing.T) {
 	}
 }
 
-func TestSeveralFilesAreNotSplit(t *testing.T) {
+func TestAFileAboveTheSizeTakesSeveralImports(t *testing.T) {
 	t.Parallel()
 	b := newBulk(t, inMemory(t))
-	_, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("a.csv", named), b.customers.InputFile("b.csv", named)),
-		actito.DataBytes("a.csv", []byte(annCSV)), actito.DataBytes("b.csv", []byte(annCSV)), actito.SplitAbove(0))
-	require.EqualError(t, err, `actito: column "SplitAbove": only an import of one file can be split: import several one after another`)
-	b.untouched(t)
-}
-
-func TestAFileOfSeveralPartsIsNotCutShort(t *testing.T) {
-	t.Parallel()
-	b := newBulk(t, inMemory(t))
-	_, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named)),
-		b.customers.Rows("customers.csv", all(slices.Repeat([]customer{annRow, bobRow}, 8)...), named, actito.Pack(actito.Uncompressed)), actito.SplitAbove(300))
-	require.EqualError(t, err, "actito: customers.csv: the file takes 2 parts, and this version sends only one")
-	b.untouched(t)
+	many := make([]customer, 16)
+	for i := range many {
+		many[i] = customer{ID: fmt.Sprintf("C%d", i), Email: fmt.Sprintf("c%d@example.com", i)}
+	}
+	customers, orders := b.customers.InputFile("customers.csv", named), b.orders.InputFile("orders.csv")
+	e, err := b.client.ETLs.RunOnce(t.Context(), once(customers, orders), b.orders.Rows("orders.csv", all(order{"O1", "C15", 1})),
+		b.customers.Rows("customers.csv", all(many...), named, actito.Keep, actito.Pack(actito.Uncompressed)), actito.SplitAbove(300))
+	require.NoError(t, err)
+	require.Len(t, e.Parts, 3, "the orders come last")
+	require.Equal(t, map[string]int{"orders.csv": 1}, e.Parts[2].Sent)
+	e, err = b.client.Executions.Wait(t.Context(), e)
+	require.NoError(t, err)
+	require.Equal(t, actito.Account{Rows: 17, Accepted: 17}, e.Account())
+	require.Len(t, b.Profiles("Customers"), 16)
+	b.counted(t, "Customers", 2, 0)
+	b.counted(t, "Orders", 1, 0)
 }

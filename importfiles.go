@@ -19,14 +19,13 @@ func (im *importRun) assign() error {
 	}
 	for _, s := range im.given {
 		for _, f := range s.files {
-			names = append(names, f.Name)
+			if f.Part <= 1 {
+				names = append(names, f.Name)
+			}
 		}
 	}
 	if len(names) == 0 && len(im.remotes) == 0 {
 		return fmt.Errorf("%w: no data was given", ErrNoRows)
-	}
-	if im.splits && len(names) > 1 {
-		return &ValidationError{Column: "SplitAbove", Rule: "split", Detail: "only an import of one file can be split: import several one after another"}
 	}
 	im.plan = make(map[string]*InputFile)
 	taken := make(map[*InputFile]string)

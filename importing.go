@@ -1,18 +1,12 @@
 package actito
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -47,8 +41,9 @@ func Loads(tables ...string) ImportOption {
 
 // Once starts an import at most once per key, such as "customers-2026-11-23". A second start with the same key and
 // content sends nothing and returns the first execution, by its id and marked AlreadyStarted; with other content, or
-// while the outcome of the first is unknown, it is an [AlreadyStartedError]. A start that the server refused frees its
+// while the outcome of the first is unknown, it is an [AlreadyStartedError]: [ExecutionService.Reconcile] settles that one. A start that the server refused frees its
 // key; an execution that failed keeps it, since some of its rows may be loaded: choose another key for the next try.
+// Of an import that [SplitAbove] cut, each part has a key of its own, so that a second start sends only what is missing.
 // Keys live as long as the ledger that [Quota] names: the one in memory forgets them with the process.
 func Once(key string) ImportOption {
 	return importOption(func(im *importRun) { im.once, im.keyed = key, true })
@@ -110,6 +105,7 @@ type importRun struct {
 	guards     []guard
 	splits     bool  // SplitAbove was given
 	splitAbove int64 // bytes
+	prepared   func(Handle) error
 
 	// What assign finds, if the definition is known.
 	plan    map[string]*InputFile // of the files that were given, by their names
@@ -156,7 +152,7 @@ func (im *importRun) check() error {
 	return nil
 }
 
-// run is the way of every import: assign files → stage → form → reserve → send → settle.
+// run is the way of every import: assign files → stage → parts → reserve → send → settle.
 func (im *importRun) run(ctx context.Context) (*Execution, error) {
 	if err := im.check(); err != nil {
 		return nil, err
@@ -173,32 +169,18 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 		return nil, err
 	}
 	defer discard()
-	if len(files) > len(byFile(files)) {
-		return nil, &ValidationError{File: files[0].Name, Rule: "split",
-			Detail: fmt.Sprintf("the file takes %d parts, and this version sends only one", len(files))}
-	}
-	refused := refusedOf(files)
-	definition := im.parameters
-	if im.definition != nil {
-		if definition, err = json.Marshal(im.definition); err != nil {
-			return nil, &ValidationError{Rule: "json", Detail: "the definition cannot be encoded as JSON", Err: err}
-		}
-	}
-	form, err := im.c.parts.makeForm(definition, files)
+	parts, err := im.parts(ctx, files, tables)
 	if err != nil {
 		return nil, err
 	}
 	if im.c.dryRun {
 		im.c.log.LogAttrs(ctx, slog.LevelInfo, "actito: dry run, not sent", slog.String("op", im.op),
-			slog.Int("files", len(files)), slog.Int("rows", rowsOfFiles(files)), slog.Int64("bytes", form.Length()))
-		return &Execution{ETLID: im.etlID, Status: StatusDryRun, Refused: refused}, ctx.Err()
+			slog.Int("files", len(files)), slog.Int("rows", rowsOfFiles(files)), slog.Int64("bytes", bytesOf(parts)))
+		return &Execution{ETLID: im.etlID, Status: StatusDryRun, Refused: refusedOf(files)}, ctx.Err()
 	}
-	exec, err := im.start(ctx, form, tables, rowsOfFiles(files), im.content(definition, files))
+	exec, err := im.start(ctx, parts)
 	if exec != nil {
-		exec.Refused = refused
-		if len(im.remotes) == 0 { // else nobody knows
-			exec.Sent = rowsByName(files)
-		}
+		exec.Refused = refusedOf(files)
 	}
 	return exec, err
 }
@@ -211,14 +193,6 @@ func refusedOf(files []StagedFile) []Refusal {
 	return list
 }
 
-func rowsByName(files []StagedFile) map[string]int {
-	rows := make(map[string]int, len(files))
-	for _, f := range files {
-		rows[f.Name] += f.Rows
-	}
-	return rows
-}
-
 func rowsOfFiles(files []StagedFile) int {
 	n := 0
 	for _, f := range files {
@@ -227,36 +201,11 @@ func rowsOfFiles(files []StagedFile) int {
 	return n
 }
 
-// makeForm makes the body of the call.
-func (n partNames) makeForm(definition []byte, files []StagedFile) (*multipart.Form, error) {
-	var parts []multipart.Part
-	if definition != nil {
-		parts = append(parts, multipart.Part{Field: n.definition, File: "parameters.json", ContentType: "application/json",
-			Size: int64(len(definition)),
-			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(definition)), nil }})
-	}
-	for i := range files {
-		parts = append(parts, files[i].part(n.file))
-	}
-	return multipart.New(parts...)
-}
-
-// content identifies what is imported, and how, for [Once]. A file's name is no part of it: it may hold the date.
-func (im *importRun) content(definition []byte, files []StagedFile) [sha256.Size]byte {
-	hash := sha256.New()
-	fmt.Fprintf(hash, "%q %q %q\n", im.c.entity, im.etlID, definition)
-	for _, f := range slices.SortedFunc(slices.Values(files), func(a, b StagedFile) int { return strings.Compare(a.Name, b.Name) }) {
-		hash.Write(f.hash[:])
-	}
-	return [sha256.Size]byte(hash.Sum(nil))
-}
-
-// send sends the form once its turn has come.
-func (im *importRun) send(ctx context.Context, form *multipart.Form, rows int, begin func(context.Context) error) (*Execution, error) {
-	progress := &reporter{report: im.progress, p: Progress{Phase: Uploading, Rows: rows, Total: form.Length()}}
-	defer progress.end()
+// send sends a part once its turn has come.
+func (im *importRun) send(ctx context.Context, p *part, progress *reporter) (*Execution, error) {
+	form := p.form
 	call := request{op: im.op, method: http.MethodPost, path: im.path, segments: im.segments, answer: transport.Maybe, class: BackgroundWork,
-		file: &upload{contentType: form.ContentType(), length: form.Length(), open: progress.opened(form)}, begin: begin}
+		file: &upload{contentType: form.ContentType(), length: form.Length(), open: progress.opened(form)}, begin: p.booking.begin}
 	reply, err := im.c.send(ctx, &call, nil)
 	if err != nil {
 		return nil, err
@@ -275,6 +224,7 @@ func (im *importRun) send(ctx context.Context, form *multipart.Form, rows int, b
 
 // reporter reports the progress of an upload. The transport may still read a body when its answer is there.
 type reporter struct {
+	before int64 // bytes of the parts that were sent
 	mu     sync.Mutex
 	report func(Progress) // nil once the call has ended
 	p      Progress
@@ -285,9 +235,10 @@ func (r *reporter) opened(form *multipart.Form) func() (io.ReadCloser, error) {
 	if r.report == nil {
 		return form.Open
 	}
+	before := r.before
 	return func() (io.ReadCloser, error) {
 		body, err := form.Open()
-		return &reportedBody{ReadCloser: body, to: r}, err
+		return &reportedBody{ReadCloser: body, to: r, sent: before, reported: before}, err
 	}
 }
 
@@ -309,7 +260,7 @@ func (r *reporter) end() {
 type reportedBody struct {
 	io.ReadCloser
 	to       *reporter
-	sent     int64
+	sent     int64 // by the parts before this one too
 	reported int64
 }
 

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,9 @@ import (
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
 )
+
+// aMark is what tells an import from all others.
+var aMark = regexp.MustCompile(`(run-|zip-)[A-Z2-7]{16}`)
 
 // wire notes the requests that leave the library. Token requests are noted only if they are wanted.
 type wire struct {
@@ -99,7 +103,7 @@ func bodyText(req *http.Request, body []byte) string {
 			b.WriteString("\n" + indented(content))
 		}
 	}
-	return b.String() + "--BOUNDARY--\n"
+	return aMark.ReplaceAllString(b.String(), "${1}MARK") + "--BOUNDARY--\n"
 }
 
 func indented(body []byte) string {

@@ -200,7 +200,7 @@ func TestPartNamesCanBeOverridden(t *testing.T) {
 	_, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named)), actito.DataBytes("customers.csv", []byte(annCSV)))
 	require.ErrorContains(t, err, "400", "the fake knows the usual ones")
 	body := string(b.starts()[0].Body)
-	require.Contains(t, body, `name="file"; filename="customers.csv.zip"`)
+	require.Contains(t, body, `name="file"; filename="customers.csv-zip-`)
 	require.Contains(t, body, `name="definition"; filename="parameters.json"`)
 	require.NotContains(t, body, `name="inputFile"`)
 

@@ -55,6 +55,12 @@ const (
 	// ExecutionListMissing: the list answers 404.
 	ExecutionListMissing
 
+	// NamesInExecutions: an execution tells the name of a one shot's definition and, once
+	// its files are told, the names of the archives that they came in.
+	NamesInExecutions
+	// NamesMissing: it tells neither.
+	NamesMissing
+
 	// ResultFilesExist: result files and error files can be downloaded.
 	ResultFilesExist
 	// ResultFilesMissing: they answer 404.
@@ -70,9 +76,10 @@ const (
 
 // names are those of the answers, in their order.
 var names = [assumptions]string{
-	"EmptyCellsKeep", "EmptyCellsClear", "QuotaByCalendarDay", "QuotaRolling", "FailedRunsCount", "FailedRunsFree",
-	"FailedFileStops", "FailedFilePasses", "KeysWithCase", "KeysWithoutCase", "ExistingConflict", "ExistingInvalid",
-	"IDInBody", "IDOnlyInLocation", "ExecutionListExists", "ExecutionListMissing", "ResultFilesExist", "ResultFilesMissing",
+	"EmptyCellsKeep", "EmptyCellsClear", "QuotaByCalendarDay", "QuotaRolling", "FailedRunsCount",
+	"FailedRunsFree", "FailedFileStops", "FailedFilePasses", "KeysWithCase", "KeysWithoutCase",
+	"ExistingConflict", "ExistingInvalid", "IDInBody", "IDOnlyInLocation", "ExecutionListExists",
+	"ExecutionListMissing", "NamesInExecutions", "NamesMissing", "ResultFilesExist", "ResultFilesMissing",
 	"TimesInBrussels", "TimesInUTC",
 }
 

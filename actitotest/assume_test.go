@@ -14,6 +14,7 @@ func TestAssumptionsAreKnownByName(t *testing.T) {
 	all := actitotest.Assumptions()
 	assert.Equal(t, actitotest.EmptyCellsKeep, all[0])
 	assert.Equal(t, "EmptyCellsKeep", all[0].String())
+	assert.Equal(t, "NamesMissing", actitotest.NamesMissing.String())
 	assert.Equal(t, "TimesInUTC", actitotest.TimesInUTC.String())
 	assert.Equal(t, "Assumption(-1)", actitotest.Assumption(-1).String())
 	seen := map[string]bool{}

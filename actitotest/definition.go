@@ -13,6 +13,7 @@ const latin1 = "ISO-8859-1"
 // definition is what the fake reads of an ETL definition; the rest of it is kept
 // and given back. // assumed: all names of the v5 form
 type definition struct {
+	Name               string       `json:"name"`
 	InputFiles         []inputFile  `json:"inputFiles"`
 	GenerateResultFile bool         `json:"generateResultFile"`
 	GenerateErrorFile  bool         `json:"generateErrorFile"`

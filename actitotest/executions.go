@@ -110,6 +110,9 @@ func (e *execution) plan(files []*csvFile, now time.Time) {
 		default:
 			l.file = fitting[0]
 		}
+		if len(fitting) > 0 {
+			l.archive = fitting[0].archive
+		}
 		if len(fitting) > 0 && !slices.Contains(e.tables, in.table) {
 			e.tables = append(e.tables, in.table)
 			e.Tables = append(e.Tables, in.table.Name)
@@ -186,6 +189,10 @@ func (e *execution) json(s *Server) map[string]any {
 	if e.ETLID != "" {
 		out["etlId"] = e.ETLID
 	}
+	named := s.world.holds(NamesInExecutions)
+	if named && e.Way == WayOneShot {
+		out["name"] = e.definition.Name // assumed
+	}
 	if current != statusQueued {
 		out["startMoment"] = s.moment(e.begin)
 	}
@@ -201,6 +208,9 @@ func (e *execution) json(s *Server) map[string]any {
 		}
 		if l.message != "" {
 			file["message"] = l.message
+		}
+		if named && l.archive != "" {
+			file["archiveName"] = l.archive // assumed
 		}
 		files = append(files, file)
 	}
@@ -229,6 +239,14 @@ func (s *Server) getExecution(c *call) (answer, *problem) {
 	return reply(http.StatusOK, e.json(s)), nil
 }
 
+// ListLag lets executions appear in the list of them only so long after they were
+// accepted, by the fake's clock. They can be read by their ids at once.
+func (s *Server) ListLag(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listLag = d
+}
+
 // listExecutions filters by ETL and by the moment of acceptance, both ends included.
 func (s *Server) listExecutions(c *call) (answer, *problem) {
 	if s.world.holds(ExecutionListMissing) {
@@ -245,7 +263,8 @@ func (s *Server) listExecutions(c *call) (answer, *problem) {
 	for _, e := range s.executions {
 		at := s.moment(e.created)
 		outside := from != "" && at < from || to != "" && at > to
-		if e.Entity != c.entity || outside || query.Has("etlId") && query.Get("etlId") != e.ETLID {
+		late := s.clock.Now().Before(e.created.Add(s.listLag))
+		if e.Entity != c.entity || outside || late || query.Has("etlId") && query.Get("etlId") != e.ETLID {
 			continue
 		}
 		list = append(list, e.json(s))

@@ -49,6 +49,7 @@ type Server struct {
 	inFlight   int
 	calls      []time.Time // of the last minute
 	lastID     int
+	listLag    time.Duration
 }
 
 // Option configures [NewServer].

@@ -63,6 +63,7 @@ func readUpload(body io.Reader, boundary string, limit int64) (*uploaded, *probl
 // csvFile is one CSV file as it came, alone or in an archive.
 type csvFile struct {
 	names       []string // that a pattern may fit
+	archive     string   // that it came in, "" if in none
 	compression string
 	data        []byte
 	err         error // of its archive
@@ -101,11 +102,11 @@ func (f *csvFile) fitting(pattern string, now time.Time) (string, bool) {
 func unzip(name string, data []byte) []*csvFile {
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		return []*csvFile{{names: []string{name}, compression: "ZIP", err: err}}
+		return []*csvFile{{names: []string{name}, archive: name, compression: "ZIP", err: err}}
 	}
 	var list []*csvFile
 	for _, entry := range archive.File {
-		f := &csvFile{names: []string{path.Base(entry.Name)}, compression: "ZIP"}
+		f := &csvFile{names: []string{path.Base(entry.Name)}, archive: name, compression: "ZIP"}
 		f.data, f.err = readAll(entry.Open())
 		list = append(list, f)
 	}
