@@ -58,10 +58,9 @@
 //
 // Actito takes 12 imports per table and day unless the licence says otherwise ([Quota]). One unit per loaded table is
 // reserved in a ledger before anything is uploaded, begun just before the first byte, then used, freed (the server
-// certainly did nothing) or held (nobody knows; counts as used until [ExecutionService.Reconcile] finds out, or somebody
-// tells [QuotaService.Settle]). When the budget is used up
-// the call ends with a [QuotaError]. What Quota.KeepFree keeps is for [Urgent] imports. [Once] starts an import at most
-// once per key.
+// certainly did nothing) or held (nobody knows; counts as used until [ExecutionService.Reconcile] finds out, or
+// somebody tells [QuotaService.Settle]). When the budget is used up the call ends with a [QuotaError]. What
+// Quota.KeepFree keeps is for [Urgent] imports. [Once] starts an import at most once per key.
 //
 // Clients that share a store share the budget, kept under the licence's id. The ledger in memory is one client's and
 // forgets with the process; packages filequota, sqlquota and redisquota keep it for processes and machines. Where the
