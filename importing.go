@@ -59,7 +59,6 @@ type Phase uint8
 const (
 	Staging   Phase = iota + 1 // rows are encoded or files checked, and compressed
 	Uploading                  // bytes are sent
-	Waiting                    // the server works
 )
 
 // Progress is how far an import is.
