@@ -71,7 +71,7 @@ type Progress struct {
 
 // OnProgress is called while files are staged and sent, not concurrently, at most once per 64 KiB and at the end of each,
 // and not any more once the call that starts the import has returned. While files are sent that is from another goroutine,
-// and it must return soon. A repeated attempt starts at 0 again.
+// and it must return soon. A repeated attempt starts at 0 again. What the server does then is told by [WaitProgress].
 func OnProgress(f func(Progress)) ImportOption {
 	return importOption(func(im *importRun) { im.progress = f })
 }
