@@ -82,6 +82,7 @@ func TestAStartThatNobodyCanTellOfIsNotRepeated(t *testing.T) {
 		text, err := os.ReadFile(n.job.state.left())
 		require.NoError(t, err)
 		assert.NotContains(t, string(text), "example.com")
+		assert.Contains(t, string(text), `"ended":`, "so that the next run need not wait")
 		assert.Equal(t, 4, n.run(t.Context(), "2026-11-22"), "and that stays so")
 		assert.Equal(t, 4, n.run(t.Context(), "2026-11-23"), "whatever the day")
 		assert.Len(t, n.fake.Requests(actitotest.OpETLTrigger), 1)
