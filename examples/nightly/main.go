@@ -19,7 +19,8 @@
 //	3  rows were rejected, the others are loaded: correct the source, and start nothing again
 //	4  the import failed, its numbers do not add up, or nobody can tell whether it runs: look into Actito
 //	5  the day's imports are used up: start again tomorrow
-//	6  an earlier day's import was not started, or not as a whole: load that day first, as the message says
+//	6  an earlier day's import was not started, or not as a whole: load that day first, as the message says,
+//	   or do without it by deleting left.json in the state folder
 package main
 
 import (
