@@ -61,13 +61,15 @@ func (t *CustomTable[T]) Rejects(ctx context.Context, e *Execution, opts ...Reje
 // Rejects reads the rows that an execution rejected, of all its files, as maps of columns to cells; see
 // [ProfileTable.Rejects].
 func (s *ExecutionService) Rejects(ctx context.Context, e *Execution, opts ...RejectsOption) iter.Seq2[Reject[map[string]string], error] {
-	return rejects(ctx, s.c, e, allFiles, nil, func(header, cells []string, row *map[string]string) error {
-		*row = make(map[string]string, len(header))
-		for i, name := range header {
-			(*row)[name] = cells[i]
-		}
-		return nil
-	}, opts)
+	return rejects(ctx, s.c, e, allFiles, nil, cellsByColumn, opts)
+}
+
+func cellsByColumn(header, cells []string, row *map[string]string) error {
+	*row = make(map[string]string, len(header))
+	for i, name := range header {
+		(*row)[name] = cells[i]
+	}
+	return nil
 }
 
 // RejectsOption says how rejects are read.
@@ -84,16 +86,8 @@ func rejects[T any](ctx context.Context, c *Client, e *Execution, choose wantedF
 		}
 		defer from.close()
 		err := c.eachReject(ctx, e, choose, func(f *rejectsFile, row *rejectedRow) error {
-			n := len(f.header) - 2
-			reject := Reject[T]{Columns: f.header[:n:n], Cells: row.cells, File: f.name, Part: f.part, Line: row.line, RowErr: row.err}
+			reject := rejectOf(f, row, key, decode)
 			if row.err == nil {
-				reject.Cells, reject.Code, reject.Column = row.cells[:n:n], row.cells[n], row.cells[n+1]
-				if key != nil {
-					if i := slices.Index(reject.Columns, key.name); i >= 0 {
-						reject.Key = row.cells[i]
-					}
-				}
-				reject.RowErr = decode(reject.Columns, reject.Cells, &reject.Row)
 				var err error
 				if reject.SourceLine, err = from.line(ctx, f, reject.Cells); err != nil {
 					return err
@@ -108,6 +102,23 @@ func rejects[T any](ctx context.Context, c *Client, e *Execution, choose wantedF
 			yield(Reject[T]{}, err)
 		}
 	}
+}
+
+// rejectOf is a row of a rejects file, but for its line in the source.
+func rejectOf[T any](f *rejectsFile, row *rejectedRow, key *field, decode func(header, cells []string, row *T) error) Reject[T] {
+	n := len(f.header) - 2
+	reject := Reject[T]{Columns: f.header[:n:n], Cells: row.cells, File: f.name, Part: f.part, Line: row.line, RowErr: row.err}
+	if row.err != nil {
+		return reject
+	}
+	reject.Cells, reject.Code, reject.Column = row.cells[:n:n], row.cells[n], row.cells[n+1]
+	if key != nil {
+		if i := slices.Index(reject.Columns, key.name); i >= 0 {
+			reject.Key = row.cells[i]
+		}
+	}
+	reject.RowErr = decode(reject.Columns, reject.Cells, &reject.Row)
+	return reject
 }
 
 // errLeft ends the reading when the caller left the loop.

@@ -25,6 +25,12 @@ func ForSpreadsheets() RepairOption {
 	return func(f *repairFile) { f.spreadsheet = true }
 }
 
+// OnlyRejects writes those rejects alone for which f says so, such as the ones that [ProfileTable.Repair] left, which are
+// told by their Part and Line. f sees each once, in order, as [ExecutionService.Rejects] yields it.
+func OnlyRejects(f func(Reject[map[string]string]) bool) RepairOption {
+	return func(o *repairFile) { o.only = f }
+}
+
 // WriteRepair writes the rows of one file that an execution rejected, as a CSV file in which they can be put right and
 // imported again, and returns how many there are. file is the name of the file that was imported; of an import in
 // several parts, the rows of all are written. Each row is byte for byte what the rejects file holds, without errorCode
@@ -58,6 +64,7 @@ func (s *ExecutionService) WriteRepair(ctx context.Context, e *Execution, file s
 type repairFile struct {
 	name        string
 	spreadsheet bool
+	only        func(Reject[map[string]string]) bool // nil: all
 	w           *bufio.Writer
 	header      []byte // as it was written
 	cells       *csv.Writer
@@ -86,6 +93,9 @@ func (o *repairFile) add(f *rejectsFile, row *rejectedRow) error {
 		}
 		return nil
 	}
+	if o.only != nil && !o.only(rejectOf(f, row, nil, cellsByColumn)) {
+		return nil
+	}
 	if o.header == nil {
 		if err := o.start(f); err != nil {
 			return err
@@ -95,7 +105,7 @@ func (o *repairFile) add(f *rejectsFile, row *rejectedRow) error {
 	}
 	o.rows++
 	if o.spreadsheet {
-		return o.cells.Write(inert(row.cells))
+		return o.cells.Write(inert(slices.Clone(row.cells)))
 	}
 	return o.write(f, row.raw)
 }

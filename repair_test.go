@@ -64,6 +64,44 @@ func TestARepairFileForSpreadsheetsIsInert(t *testing.T) {
 	}, rows)
 }
 
+func TestARepairFileHasOnlyTheRejectsThatAreAskedFor(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		options []actito.RepairOption
+		want    string
+	}{
+		"as they came":     {nil, "a;b\n3;=x\n"},
+		"for spreadsheets": {[]actito.RepairOption{actito.ForSpreadsheets()}, "\ufeffa;b;errorCode;errorColumn\n3;'=x;F;b\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, e := rejecting(t, archive(t, "x.csv", "not read", "o.csv", "a;b;errorCode;errorColumn\n1;2;E;a\n3;=x;F;b\n5;6;E;a\n"))
+			var seen []actito.Reject[map[string]string]
+			var got strings.Builder
+			n, err := b.client.Executions.WriteRepair(t.Context(), e, "o.csv", &got, append(tt.options,
+				actito.OnlyRejects(func(r actito.Reject[map[string]string]) bool {
+					seen = append(seen, r)
+					return r.Line == 3
+				}))...)
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+			require.Equal(t, tt.want, got.String())
+			require.Len(t, seen, 3)
+			require.Equal(t, actito.Reject[map[string]string]{Row: map[string]string{"a": "3", "b": "=x"}, Columns: []string{"a", "b"},
+				Cells: []string{"3", "=x"}, File: "o.csv", Line: 3, Code: "F", Column: "b"}, seen[1])
+		})
+	}
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		b, e := rejecting(t, archive(t, "o.csv", "a,errorCode,errorColumn\n1,E,a\n"))
+		var got strings.Builder
+		n, err := b.client.Executions.WriteRepair(t.Context(), e, "o.csv", &got, actito.OnlyRejects(func(actito.Reject[map[string]string]) bool { return false }))
+		require.NoError(t, err)
+		require.Zero(t, n)
+		require.Empty(t, got.String())
+	})
+}
+
 func TestARepairedFileIsImportedAgain(t *testing.T) {
 	t.Parallel()
 	b := newBulk(t, inMemory(t))

@@ -20,6 +20,7 @@ import (
 	"syscall"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/actitotest"
 	"github.com/actito-go/actito/examples/internal/shop"
 )
 
@@ -50,6 +51,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 
 	fake := shop.NewServer()
 	defer fake.Close()
+	fake.Assume(actitotest.KeysWithCase) // as the check does: a parent whose key differs in case is another one
 	client, err := actito.New(fake.APIKey, shop.Entity, actito.WithBaseURL(fake.URL))
 	if err != nil {
 		return err
