@@ -78,7 +78,11 @@ func (d *Data) unpack(r io.Reader, at io.ReaderAt, size int64) (io.Reader, error
 		case found.Flags&1 != 0:
 			return nil, refuse("the file in the archive is encrypted", nil)
 		}
-		return found.Open()
+		unpacked, err := found.Open()
+		if err != nil {
+			return nil, refuse("the file in the archive is compressed in a way that is not known: compress it with Deflate", err)
+		}
+		return unpacked, nil
 	}
 	return r, nil
 }
