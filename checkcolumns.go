@@ -68,7 +68,7 @@ func (f *fileCheck) demand(c *checkColumn, name string) bool {
 	c.attribute, c.multi, c.min, c.max = name, a.MultiValued, a.MinLength, cmp.Or(a.MaxLength, defaultLength)
 	c.typ = cmp.Or(f.check.holds[name], a.ValueType, a.Type)
 	c.form = forms[c.typ]
-	c.unique = a.Unique || isKey
+	c.unique = f.structure.unique(a)
 	c.lost = f.input.Mode == CreateOnly || f.structure.Table == CustomTableType && !isKey
 	switch {
 	case isKey:
@@ -88,7 +88,7 @@ func (f *fileCheck) demand(c *checkColumn, name string) bool {
 	if c.keys != nil {
 		c.keys.filled = true
 	}
-	c.parents = f.parents[name]
+	c.parents, c.before = f.parents[name], f.before[name]
 	return true
 }
 
@@ -100,6 +100,11 @@ func (s *Structure) attribute(name string) *Attribute {
 		}
 	}
 	return nil
+}
+
+// unique reports whether no two rows of the table have the same value of an attribute.
+func (s *Structure) unique(a *Attribute) bool {
+	return a.Unique || s.Table == CustomTableType && a.Name == s.PrimaryKey
 }
 
 const defaultLength = 255 // UTF-16 units; assumed: documented as characters
