@@ -32,7 +32,8 @@ func (f *fileCheck) mapColumns() error {
 		case own:
 			w = defect{rule: "ignored-column", detail: "the server sets this attribute itself and ignores the column", warning: true}
 		case !mapped:
-			w = defect{rule: "unmapped-column", detail: "the definition does not map this column, so its values would be lost: map it, or leave it out"}
+			w = defect{rule: "unmapped-column",
+				detail: "the definition does not map this column, so its values would be lost: map it, or leave it out"}
 		case !f.demand(c, attribute):
 			w = defect{rule: "unknown-attribute", detail: "the table has no attribute of this name; names are case-sensitive"}
 		case taken[attribute]:
@@ -118,9 +119,11 @@ func (f *fileCheck) unmapped(mapped map[string]bool) error {
 	var w defect
 	switch custom := f.structure.Table == CustomTableType; {
 	case custom && !mapped[f.structure.PrimaryKey]:
-		w = defect{rule: "empty-key", detail: "no column holds the key " + f.structure.PrimaryKey + ", which only a table that makes its keys itself can do without"}
+		w = defect{rule: "empty-key",
+			detail: "no column holds the key " + f.structure.PrimaryKey + ", which only a table that makes its keys itself can do without"}
 	case !custom && !unique:
-		w = defect{rule: "empty-key", detail: "no column holds a unique attribute, so that no profile can be found by it", warning: f.input.Mode != UpdateOnly}
+		w = defect{rule: "empty-key", warning: f.input.Mode != UpdateOnly,
+			detail: "no column holds a unique attribute, so that no profile can be found by it"}
 	}
 	if w.rule != "" {
 		if err := f.emit(Problem{Line: f.headerLine(), Rule: w.rule, Detail: w.detail, Warning: w.warning}); err != nil {

@@ -258,13 +258,15 @@ func (f *fileCheck) keys() error {
 		switch {
 		case !c.unique:
 		case state == keyPresent:
-			w = defect{rule: "duplicate-key", detail: "another row has this value, which must be unique: of two rows, the later one counts or is rejected", warning: known || !c.lost}
+			w = defect{rule: "duplicate-key", warning: known || !c.lost,
+				detail: "another row has this value, which must be unique: of two rows, the later one counts or is rejected"}
 			known = known || c.attribute == f.structure.PrimaryKey
 		case slices.ContainsFunc(c.before, func(keys *keySet) bool { before, _ := keys.find(value); return before == keyPresent }):
 			w = defect{rule: "duplicate-key", detail: "a row of an earlier file has this value, and this file only creates", warning: known}
 			known = known || c.attribute == f.structure.PrimaryKey
 		case state == keyOtherCase:
-			w = defect{rule: "key-case", detail: "another row has this value in other upper or lower case: the server may take them for the same", warning: true}
+			w = defect{rule: "key-case", warning: true,
+				detail: "another row has this value in other upper or lower case: the server may take them for the same"}
 		}
 		if w.rule == "" {
 			continue

@@ -50,7 +50,8 @@ func (c *csvSink) repairStart() error {
 		return c.fail(1, "sep-line", fmt.Sprintf("the sep= line says %.20q, which cannot separate cells", said))
 	}
 	if c.excel.declared && said[0] != c.separator {
-		return c.fail(1, "separator", fmt.Sprintf("the sep= line says that cells are separated by %q, and it was declared that they are by %q", said, c.separator))
+		return c.fail(1, "separator", fmt.Sprintf("the sep= line says that cells are separated by %q, "+
+			"and it was declared that they are by %q", said, c.separator))
 	}
 	c.separatedBy(said[0])
 	c.drop(end)
