@@ -23,7 +23,7 @@ type Problem struct {
 	Attribute string // that the column is mapped to
 	Rule      string // short and stable
 	Detail    string // what is wrong, without the value
-	First     int    // of duplicate-key and key-case: the line that has the value first
+	First     int    // of duplicate-key and key-case: the line that has the value first; 0 if it is in an earlier file
 	Warning   bool   // the server is expected to load the row all the same
 	Value     string `json:"-"` // the cell; personal data, for the program: no other field and no method shows it
 }
@@ -276,12 +276,23 @@ func (r *checkRun) open(ctx context.Context, d Data) error {
 	}
 	r.report.Files = append(r.report.Files, CheckedFile{Name: d.name, Table: ref.Name, typed: d.typed})
 	r.files = append(r.files, &fileCheck{check: r, data: d, input: input, table: ref, structure: structure,
-		report: len(r.report.Files) - 1, zone: r.c.zone, wanted: map[string]*keySet{}, parents: map[string][]*keySet{}})
+		report: len(r.report.Files) - 1, zone: r.c.zone, wanted: map[string]*keySet{}, parents: map[string][]*keySet{},
+		before: map[string][]*keySet{}})
 	return nil
 }
 
-// link finds the files that hold the parents of a file's rows.
+// link finds the files that hold the parents of a file's rows, and those that create the same rows before it does.
 func (r *checkRun) link(at int, f *fileCheck) error {
+	for _, before := range r.files[:at] {
+		if f.input.Mode != CreateOnly || before.table != f.table {
+			continue
+		}
+		for _, a := range f.structure.Attributes {
+			if f.structure.unique(&a) {
+				f.before[a.Name] = append(f.before[a.Name], before.want(a.Name))
+			}
+		}
+	}
 	for _, k := range f.structure.ForeignKeys {
 		for i, parent := range r.files {
 			switch {
@@ -293,16 +304,19 @@ func (r *checkRun) link(at int, f *fileCheck) error {
 					return err
 				}
 			default:
-				keys := parent.wanted[k.ReferencedAttribute]
-				if keys == nil {
-					keys = newKeySet()
-					parent.wanted[k.ReferencedAttribute] = keys
-				}
-				f.parents[k.Attribute] = append(f.parents[k.Attribute], keys)
+				f.parents[k.Attribute] = append(f.parents[k.Attribute], parent.want(k.ReferencedAttribute))
 			}
 		}
 	}
 	return nil
+}
+
+// want has the values of an attribute remembered for other files.
+func (f *fileCheck) want(attribute string) *keySet {
+	if f.wanted[attribute] == nil {
+		f.wanted[attribute] = newKeySet()
+	}
+	return f.wanted[attribute]
 }
 
 // emit reports a problem of a file, nil for one that was not given. It fails once the caller has left the loop.

@@ -455,6 +455,31 @@ func TestCheckReadsFilesInOtherEncodingsAndFromSpreadsheets(t *testing.T) {
 	require.Equal(t, want, found(t, b, once(f), actito.DataBytes("f.csv", []byte(text), actito.FromExcel())))
 }
 
+func TestCheckGoesOnAfterAMistakeInASpreadsheetsFile(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		text      string
+		want      []string
+		rows, bad int
+	}{
+		"empty rows between others": {"customerID;points\r\nC1;1\r\n;\r\n\r\nC2;2\r\nC3;x\r\n\r\n",
+			[]string{"f:3  blank-line", "f:6 points integer"}, 4, 2},
+		"a row that is too long": {"customerID;points\r\nC1;\"" + strings.Repeat("x", 4<<20-4000) + strings.Repeat("\n", 8000) + "\"\r\nC2;2\r\nC3;x\r\n",
+			[]string{"f:2  row-length", "f:8004 points integer"}, 3, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := checkBench(t)
+			f := loaded(actito.ProfileTableType, "Customers", "f.csv", "", "customerID", "points")
+			f.Format.Separator = ";"
+			report := new(actito.CheckReport)
+			require.Equal(t, tt.want, found(t, b, once(f), actito.DataBytes("f.csv", []byte(tt.text), actito.FromExcel()), report))
+			require.Equal(t, tt.rows, report.Files[0].Rows)
+			require.Equal(t, tt.bad, report.Files[0].Bad)
+		})
+	}
+}
+
 func TestRowsThatAreRefusedAreNoProblem(t *testing.T) {
 	t.Parallel()
 	b := checkBench(t)

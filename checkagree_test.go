@@ -157,3 +157,30 @@ func attributeFile(t *testing.T, a actitotest.Attribute, mode actito.Mode, cells
 	return newBulk(t, server), once(loaded(actito.ProfileTableType, "Values", "f.csv", mode, "id", "value")),
 		actito.DataBytes("f.csv", []byte(text.String()))
 }
+
+func TestCheckReportsWhatAnEarlierFileHasCreated(t *testing.T) {
+	t.Parallel()
+	b := checkBench(t)
+	d := once(
+		loaded(actito.ProfileTableType, "Customers", "old.csv", "", "customerID", "emailAddress"),
+		loaded(actito.ProfileTableType, "Customers", "more.csv", "", "customerID", "emailAddress"),
+		loaded(actito.ProfileTableType, "Customers", "new.csv", actito.CreateOnly, "customerID", "emailAddress"))
+	data := []actito.Data{
+		actito.DataBytes("old.csv", []byte("customerID,emailAddress\nC1,ann@example.com\n")),
+		actito.DataBytes("more.csv", []byte("customerID,emailAddress\nC1,ann@example.com\nC2,bob@example.com\n")),
+		actito.DataBytes("new.csv", []byte("customerID,emailAddress\nC3,cid@example.com\nC2,dan@example.com\nC4,ann@example.com\nc1,eva@example.com\n")),
+	}
+	require.Equal(t, []string{"new:3 customerID duplicate-key", "new:4 emailAddress duplicate-key"}, found(t, b, d, data[0], data[1], data[2]))
+
+	e, err := b.client.ETLs.RunOnce(t.Context(), d, data[0], data[1], data[2])
+	require.NoError(t, err)
+	_, err = b.client.Executions.Wait(t.Context(), e)
+	require.ErrorIs(t, err, actito.ErrRowsRejected)
+	var lines []int
+	for reject, err := range b.client.Executions.Rejects(t.Context(), e, actito.Source(data...)) {
+		require.NoError(t, err)
+		require.Equal(t, "new.csv", reject.File)
+		lines = append(lines, reject.SourceLine)
+	}
+	require.Equal(t, []int{3, 4}, lines)
+}

@@ -32,7 +32,8 @@ func (f *fileCheck) mapColumns() error {
 		case own:
 			w = defect{rule: "ignored-column", detail: "the server sets this attribute itself and ignores the column", warning: true}
 		case !mapped:
-			w = defect{rule: "unmapped-column", detail: "the definition does not map this column, so its values would be lost: map it, or leave it out"}
+			w = defect{rule: "unmapped-column",
+				detail: "the definition does not map this column, so its values would be lost: map it, or leave it out"}
 		case !f.demand(c, attribute):
 			w = defect{rule: "unknown-attribute", detail: "the table has no attribute of this name; names are case-sensitive"}
 		case taken[attribute]:
@@ -68,7 +69,7 @@ func (f *fileCheck) demand(c *checkColumn, name string) bool {
 	c.attribute, c.multi, c.min, c.max = name, a.MultiValued, a.MinLength, cmp.Or(a.MaxLength, defaultLength)
 	c.typ = cmp.Or(f.check.holds[name], a.ValueType, a.Type)
 	c.form = forms[c.typ]
-	c.unique = a.Unique || isKey
+	c.unique = f.structure.unique(a)
 	c.lost = f.input.Mode == CreateOnly || f.structure.Table == CustomTableType && !isKey
 	switch {
 	case isKey:
@@ -88,7 +89,7 @@ func (f *fileCheck) demand(c *checkColumn, name string) bool {
 	if c.keys != nil {
 		c.keys.filled = true
 	}
-	c.parents = f.parents[name]
+	c.parents, c.before = f.parents[name], f.before[name]
 	return true
 }
 
@@ -102,6 +103,11 @@ func (s *Structure) attribute(name string) *Attribute {
 	return nil
 }
 
+// unique reports whether no two rows of the table have the same value of an attribute.
+func (s *Structure) unique(a *Attribute) bool {
+	return a.Unique || s.Table == CustomTableType && a.Name == s.PrimaryKey
+}
+
 const defaultLength = 255 // UTF-16 units; assumed: documented as characters
 
 // unmapped finds attributes that rows need and no column holds.
@@ -113,9 +119,11 @@ func (f *fileCheck) unmapped(mapped map[string]bool) error {
 	var w defect
 	switch custom := f.structure.Table == CustomTableType; {
 	case custom && !mapped[f.structure.PrimaryKey]:
-		w = defect{rule: "empty-key", detail: "no column holds the key " + f.structure.PrimaryKey + ", which only a table that makes its keys itself can do without"}
+		w = defect{rule: "empty-key",
+			detail: "no column holds the key " + f.structure.PrimaryKey + ", which only a table that makes its keys itself can do without"}
 	case !custom && !unique:
-		w = defect{rule: "empty-key", detail: "no column holds a unique attribute, so that no profile can be found by it", warning: f.input.Mode != UpdateOnly}
+		w = defect{rule: "empty-key", warning: f.input.Mode != UpdateOnly,
+			detail: "no column holds a unique attribute, so that no profile can be found by it"}
 	}
 	if w.rule != "" {
 		if err := f.emit(Problem{Line: f.headerLine(), Rule: w.rule, Detail: w.detail, Warning: w.warning}); err != nil {

@@ -22,6 +22,7 @@ type fileCheck struct {
 	report    int                  // its place in the report
 	wanted    map[string]*keySet   // by the attributes that other files refer to
 	parents   map[string][]*keySet // by the attributes that refer to other files
+	before    map[string][]*keySet // by the attributes that must differ from those of other files
 
 	sink    *csvSink
 	records *recordReader
@@ -44,6 +45,7 @@ type checkColumn struct {
 	keys            *keySet   // of its values
 	lost            bool      // a value is in keys already, and so the server rejects the row
 	parents         []*keySet // that hold its values, if there are any
+	before          []*keySet // that must not hold them
 	flawed          bool      // the cell of this row
 }
 
@@ -256,10 +258,15 @@ func (f *fileCheck) keys() error {
 		switch {
 		case !c.unique:
 		case state == keyPresent:
-			w = defect{rule: "duplicate-key", detail: "another row has this value, which must be unique: of two rows, the later one counts or is rejected", warning: known || !c.lost}
+			w = defect{rule: "duplicate-key", warning: known || !c.lost,
+				detail: "another row has this value, which must be unique: of two rows, the later one counts or is rejected"}
+			known = known || c.attribute == f.structure.PrimaryKey
+		case slices.ContainsFunc(c.before, func(keys *keySet) bool { before, _ := keys.find(value); return before == keyPresent }):
+			w = defect{rule: "duplicate-key", detail: "a row of an earlier file has this value, and this file only creates", warning: known}
 			known = known || c.attribute == f.structure.PrimaryKey
 		case state == keyOtherCase:
-			w = defect{rule: "key-case", detail: "another row has this value in other upper or lower case: the server may take them for the same", warning: true}
+			w = defect{rule: "key-case", warning: true,
+				detail: "another row has this value in other upper or lower case: the server may take them for the same"}
 		}
 		if w.rule == "" {
 			continue

@@ -29,8 +29,6 @@ func newRecordReader(separator byte, encoding Encoding) *recordReader {
 	return r
 }
 
-func (r *recordReader) cells() int { return len(r.ends) }
-
 func (r *recordReader) cell(i int) []byte {
 	start := 0
 	if i > 0 {

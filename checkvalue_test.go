@@ -200,7 +200,7 @@ func (r *recordsOf) write(p []byte, endsRow bool) error {
 	if endsRow {
 		r.r.endCell()
 		var cells []string
-		for i := range r.r.cells() {
+		for i := range r.r.ends {
 			cells = append(cells, string(r.r.cell(i)))
 		}
 		r.got, r.lines = append(r.got, cells), append(r.lines, r.sink.start)

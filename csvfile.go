@@ -316,7 +316,8 @@ func (c *csvSink) scan(p []byte) error {
 	if c.header == nil {
 		c.head = append(c.head, p...)
 		if len(c.head) > maxHeaderLength {
-			return c.fail(c.start, "header", fmt.Sprintf("the header is longer than %d bytes: a quote may not be closed, or this is not a CSV file", maxHeaderLength))
+			return c.fail(c.start, "header", fmt.Sprintf("the header is longer than %d bytes: "+
+				"a quote may not be closed, or this is not a CSV file", maxHeaderLength))
 		}
 		return nil
 	}
@@ -441,7 +442,8 @@ func (c *csvSink) afterQuote(b byte) error {
 	if c.header == nil && c.cell == 0 && c.otherSeparator(rune(b)) {
 		return c.wrongSeparator(b)
 	}
-	return c.failCell("quote", fmt.Sprintf("there is text after the end of a quoted cell that was opened in line %d: double the quotes inside cells", c.quoteLine))
+	return c.failCell("quote", fmt.Sprintf("there is text after the end of a quoted cell that was opened in line %d: "+
+		"double the quotes inside cells", c.quoteLine))
 }
 
 func (c *csvSink) loneReturn() error {

@@ -71,6 +71,8 @@ func TestPackedFilesThatCannotBeTakenAreRefused(t *testing.T) {
 	two := zipped(t, "a.csv", people, "b.csv", people)
 	encrypted := zipped(t, "a.csv", people)
 	encrypted[bytes.LastIndex(encrypted, []byte("PK\x01\x02"))+8] |= 1
+	foreign := zipped(t, "a.csv", people)
+	foreign[bytes.LastIndex(foreign, []byte("PK\x01\x02"))+10] = 9 // Deflate64
 	damaged := zipped(t, "a.csv", people+strings.Repeat("3,Cid\n", 1000))
 	damaged[60] ^= 0xff
 	for name, tt := range map[string]struct {
@@ -86,7 +88,9 @@ func TestPackedFilesThatCannotBeTakenAreRefused(t *testing.T) {
 		"a way out": {DataBytes("a.zip", zipped(t, "../a.csv", people), Unpack(ZIP)), `actito: a: the name of the file leads out of the archive`},
 		"a foreign way out": {DataBytes("a.zip", zipped(t, `..\a.csv`, people), UnpackEntry(`..\a.csv`)),
 			"actito: data needs a plain file name of at most 200 bytes, not \"..\\\\a.csv\""},
-		"encrypted":        {DataBytes("a.zip", encrypted, Unpack(ZIP)), `actito: a: the file in the archive is encrypted`},
+		"encrypted": {DataBytes("a.zip", encrypted, Unpack(ZIP)), `actito: a: the file in the archive is encrypted`},
+		"compressed in another way": {DataBytes("a.zip", foreign, Unpack(ZIP)),
+			`actito: a: the file in the archive is compressed in a way that is not known: compress it with Deflate`},
 		"no archive":       {DataBytes("a.zip", []byte(people), Unpack(ZIP)), `actito: a: the data is not a ZIP archive, or damaged`},
 		"no GZIP":          {DataBytes("a.csv.gz", []byte(people), Unpack(GZIP)), `actito: a.csv: the data is not compressed with GZIP, or damaged`},
 		"a ZIP to be read": {DataReader("a.zip", bytes.NewReader(two), Unpack(ZIP)), `actito: a: a ZIP archive cannot be read from a reader: give it as a file or bytes`},

@@ -50,7 +50,8 @@ func (c *csvSink) repairStart() error {
 		return c.fail(1, "sep-line", fmt.Sprintf("the sep= line says %.20q, which cannot separate cells", said))
 	}
 	if c.excel.declared && said[0] != c.separator {
-		return c.fail(1, "separator", fmt.Sprintf("the sep= line says that cells are separated by %q, and it was declared that they are by %q", said, c.separator))
+		return c.fail(1, "separator", fmt.Sprintf("the sep= line says that cells are separated by %q, "+
+			"and it was declared that they are by %q", said, c.separator))
 	}
 	c.separatedBy(said[0])
 	c.drop(end)
@@ -91,20 +92,26 @@ func (c *csvSink) hold(p []byte) error {
 // repairRow passes a row on without the cells that have no column, unless it is empty and may be the last.
 func (c *csvSink) repairRow(rest []byte, lineEnd string) error {
 	x := c.excel
-	if err := c.hold(rest); err != nil {
-		return err
-	}
+	err := c.hold(rest)
 	row, cut := x.record, x.cut
 	x.record, x.cut = x.record[:0], 0
-	switch {
-	case c.filled == 0:
+	if err != nil {
+		return err
+	}
+	if c.filled == 0 {
 		x.empty = cmp.Or(x.empty, c.start)
 		for i := range min(c.cell+1, len(c.empties)) {
 			c.empties[i]--
 		}
 		return nil
-	case x.empty != 0:
-		return c.fail(x.empty, "blank-line", "the row is empty and others follow it: remove it")
+	}
+	if x.empty != 0 {
+		err := c.fail(x.empty, "blank-line", "the row is empty and others follow it: remove it")
+		if x.empty = 0; !c.goesOn(err, false) {
+			return err
+		}
+	}
+	switch {
 	case c.filled > len(c.header):
 		return c.fail(c.start, "cell-count", fmt.Sprintf("cell %d has a value, and its column has no name in the header", c.filled))
 	case c.cell >= len(c.header):

@@ -2,7 +2,10 @@ package actito
 
 import (
 	"context"
+	"encoding/csv"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 )
 
@@ -39,8 +42,8 @@ func MaxRows(n int) ImportOption {
 }
 
 // MaxEmpty refuses an import with a file that has this column and in which more than this share of the rows, from 0 to 1,
-// has an empty cell in it. One of the files must have the column. Of typed rows, and of what was staged before, the cells
-// are counted in another reading of what is staged.
+// has an empty cell in it. One of the files must have the column. Of typed rows, the cells are counted in another reading of
+// what is staged.
 func MaxEmpty(column string, share float64) ImportOption {
 	return guard(func(ctx context.Context, files [][]StagedFile) error {
 		refuse := func(file, detail string) error {
@@ -60,7 +63,7 @@ func MaxEmpty(column string, share float64) ImportOption {
 			if err != nil {
 				return err
 			}
-			if rows := rowsOfFiles(parts); float64(empty[i]) > share*float64(rows) {
+			if rows := rowsOfFiles(parts); float64(empty[i])/float64(rows) > share {
 				return refuse(parts[0].Name, fmt.Sprintf("%d of %d cells are empty, and MaxEmpty allows a share of %v", empty[i], rows, share))
 			}
 		}
@@ -83,26 +86,32 @@ func emptyCellsOf(ctx context.Context, parts []StagedFile) ([]int, error) {
 			return nil, err
 		}
 		d := Data{name: f.Name, packed: f.Compression}
-		sink := newCSVSink(f.Name, f.separator, unread{})
-		sink.setEncoding(f.Encoding)
-		if err := d.read(ctx, sink, content, content, f.Size); err != nil {
+		text, err := d.unpack(content, content, f.Size)
+		if err != nil {
 			return nil, err
 		}
-		if err := sink.finish(ctx); err != nil {
-			return nil, err
-		}
-		for i, n := range sink.empties {
-			sum[i] += n
+		r := csv.NewReader(text)
+		r.Comma, r.ReuseRecord = rune(f.separator), true
+		for header := true; ; header = false {
+			cells, err := r.Read()
+			if err == nil {
+				err = ctx.Err()
+			}
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return nil, fmt.Errorf("actito: %s: counting empty cells: %w", f.Name, err)
+			}
+			for i, cell := range cells {
+				if cell == "" && !header {
+					sum[i]++
+				}
+			}
 		}
 	}
 	return sum, nil
 }
-
-// unread takes a file that is only counted.
-type unread struct{}
-
-func (unread) begin([]byte) error       { return nil }
-func (unread) write([]byte, bool) error { return nil }
 
 // byFile puts the parts of each file together.
 func byFile(files []StagedFile) [][]StagedFile {

@@ -62,6 +62,35 @@ func TestGuardsStopTheWrongFile(t *testing.T) {
 	}
 }
 
+func TestAShareOfEmptyCellsIsComparedExactly(t *testing.T) {
+	t.Parallel()
+	file := "customerID,firstName\n"
+	for i := range 100 {
+		name := "Ann"
+		if i < 29 {
+			name = ""
+		}
+		file += fmt.Sprintf("C%d,%s\n", i, name)
+	}
+	b := newBulk(t, inMemory(t))
+	columns := actito.Columns("customerID", "firstName")
+	_, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", columns, actito.Keep)),
+		actito.DataBytes("customers.csv", []byte(file)), actito.MaxEmpty("firstName", 0.29))
+	require.NoError(t, err, "29 of 100")
+}
+
+func TestEmptyCellsOfRowsAreCountedWhateverTheirTextLooksLike(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Ã©", "\u0085", "sep="} {
+		b := newBulk(t, inMemory(t))
+		rows := b.customers.Rows("customers.csv", all(customer{ID: name, Email: "ann@example.com"}, customer{ID: "C2"}),
+			actito.Columns("customerID", "emailAddress"), actito.Keep, actito.Encoded(actito.ISO88591))
+		f := b.customers.InputFile("customers.csv", actito.Columns("customerID", "emailAddress"), actito.Keep)
+		_, err := b.client.ETLs.RunOnce(t.Context(), once(f), rows, actito.MaxEmpty("emailAddress", 0.4))
+		require.ErrorContains(t, err, "1 of 2 cells are empty")
+	}
+}
+
 func TestRefusedRowsAreLeftOutWithAVerdict(t *testing.T) {
 	t.Parallel()
 	b := newBulk(t, inMemory(t))

@@ -212,7 +212,8 @@ func (im *importRun) checkStaged(s *StagedFile) error {
 	for _, column := range s.header {
 		mapped := slices.ContainsFunc(f.Mapping, func(m Mapping) bool { return m.Column == column })
 		if own := (&schema{table: f.Destination.Table}).fromServer(column); !mapped && !own {
-			return refuse(1, shownColumn(column), "unmapped-column", "the definition does not map this column, so its values would be lost: map it, or leave it out")
+			return refuse(1, shownColumn(column), "unmapped-column",
+				"the definition does not map this column, so its values would be lost: map it, or leave it out")
 		}
 	}
 	return nil

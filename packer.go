@@ -162,7 +162,7 @@ func (p *packer) take() error {
 func (p *packer) add(b *block) error {
 	if !p.fits(b) {
 		if b.inside || p.file().Rows == 0 {
-			return &FileTooLargeError{File: p.name, Size: p.packed + p.size(b), Limit: p.limit}
+			return &FileTooLargeError{File: p.name, Size: p.size(b), Limit: p.limit}
 		}
 		if err := p.end(); err != nil {
 			return err
@@ -178,7 +178,7 @@ func (p *packer) add(b *block) error {
 		}
 		b.follow(p.head)
 		if p.pack(b); !p.fits(b) {
-			return &FileTooLargeError{File: p.name, Size: p.packed + p.size(b), Limit: p.limit}
+			return &FileTooLargeError{File: p.name, Size: p.size(b), Limit: p.limit}
 		}
 	}
 	p.file().Rows += b.rows

@@ -195,12 +195,16 @@ func TestARowThatFitsNoPartIsNamed(t *testing.T) {
 	for name, text := range map[string]string{
 		"first":                 "id\n" + string(random) + "\n1\n",
 		"later":                 "id\n1\n2\n" + string(random) + "\n",
+		"in a later part":       "id\n" + strings.Repeat("1\n", 10_000) + string(random) + "\n",
 		"with too large a head": "id" + string(random) + "\n1\n",
 	} {
 		b := onDisk(t)
 		b.limit, b.splits = 1_000, true
 		_, err := b.stage(t.Context(), []Data{DataBytes("a.csv", []byte(text), Pack(Uncompressed))})
 		require.EqualError(t, err, "actito: a.csv: a row is too long for files of 1000 bytes as sent: no row is split", name)
+		var large *FileTooLargeError
+		require.ErrorAs(t, err, &large)
+		require.Less(t, large.Size, int64(8_000), "of that part alone")
 		requireEmpty(t, b.dir)
 	}
 }

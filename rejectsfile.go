@@ -342,9 +342,5 @@ func toUTF8(cell string) string {
 	if utf8.ValidString(cell) {
 		return cell
 	}
-	var b strings.Builder
-	for i := range len(cell) {
-		b.WriteRune(rune(cell[i]))
-	}
-	return b.String()
+	return fromLatin1(cell)
 }

@@ -167,12 +167,13 @@ func TestRejectsAreFoundInTheFileThatWasImported(t *testing.T) {
 		"rows":                         {[]actito.RejectsOption{actito.Source(orders.Rows("o.csv", rows))}, []int{3, 6, 8}, ""},
 		"one that lacks the last":      {[]actito.RejectsOption{actito.Source(actito.DataBytes("o.csv", []byte(text[:strings.Index(text, "O5")])))}, []int{3, 6, 0}, ""},
 		"one that lacks the first":     {[]actito.RejectsOption{actito.Source(actito.DataBytes("o.csv", []byte(strings.Replace(text, "C9", "C8", 1))))}, []int{0, 0, 0}, ""},
-		"another file":                 {[]actito.RejectsOption{actito.Source(actito.DataBytes("o.csv", []byte("id;name\n1;x\n")))}, nil, "other columns"},
+		"another file":                 {[]actito.RejectsOption{actito.Source(actito.DataBytes("o.csv", []byte("id;name\n1;x\n")))}, nil, "actito: o.csv: line 1: the Source has other columns"},
 		"one without rows":             {[]actito.RejectsOption{actito.Source(actito.DataBytes("o.csv", nil))}, nil, "empty"},
 		"one that breaks a rule":       {[]actito.RejectsOption{actito.Source(actito.DataBytes("o.csv", []byte("orderId;customerID;amount\nO1\n")))}, nil, "number of cells"},
 		"one that fails":               {[]actito.RejectsOption{actito.Source(orders.Rows("o.csv", failing(failed, order{"O1", "C1", 1})))}, nil, "no disk"},
 		"a separator that is none":     {[]actito.RejectsOption{actito.Source(actito.DataBytes("o.csv", []byte(text), actito.SeparatedBy('"')))}, nil, "cannot separate"},
 		"a file that does not exist":   {[]actito.RejectsOption{actito.Source(actito.DataFile(t.TempDir() + "/o.csv"))}, nil, "no such file"},
+		"another separator":            {[]actito.RejectsOption{actito.Source(orders.Rows("o.csv", rows, actito.SeparatedBy('|')))}, []int{3, 6, 8}, ""},
 		"a separator of another file":  {[]actito.RejectsOption{actito.Source(actito.DataBytes("o.csv", []byte(text), actito.SeparatedBy(',')))}, nil, "disagree"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -51,6 +51,7 @@ func (s *sources) close() {
 
 // source is a file that was imported, read up to the row that was found last.
 type source struct {
+	name  string
 	next  func() ([]byte, error, bool)
 	stop  func()
 	csv   *csv.Reader
@@ -61,10 +62,13 @@ func openSource(ctx context.Context, d Data, separator rune) *source {
 	if d.separator == 0 && separator < utf8.RuneSelf {
 		d.separator = byte(separator) //nolint:gosec // it is ASCII
 	}
-	s := new(source)
+	s := &source{name: d.name}
 	s.next, s.stop = iter.Pull2(d.text(ctx))
 	s.csv = csv.NewReader(s)
-	s.csv.Comma, s.csv.ReuseRecord = separator, true
+	s.csv.ReuseRecord = true
+	if separates(d.separator) { // else text fails, or takes a comma
+		s.csv.Comma = rune(d.separator)
+	}
 	return s
 }
 
@@ -96,7 +100,8 @@ func (s *source) find(header, cells []string) (int, error) {
 			return 0, err
 		}
 		if first && !slices.EqualFunc(got, header, sameCell) {
-			return 0, &ValidationError{Line: 1, Rule: "header", Detail: "the Source has other columns than its rejects: it is not the file that was imported"}
+			return 0, &ValidationError{File: s.name, Line: 1, Rule: "header",
+				Detail: "the Source has other columns than its rejects: it is not the file that was imported"}
 		}
 		if !first && slices.EqualFunc(got, cells, sameCell) {
 			line, _ := s.csv.FieldPos(0)

@@ -119,7 +119,8 @@ func (r blankRule) check(file string, row int, b blanks) error {
 			Detail: "this row clears the value, and with EmptyCells: Keep no cell can: update it one by one"}
 	case r.empty == Clear && b.unset != "":
 		return &ValidationError{File: file, Line: row, Column: b.unset, Rule: "empty-cells",
-			Detail: "this row leaves the value alone, and with EmptyCells: Clear its empty cell would remove it: leave the column out with Columns, or set it"}
+			Detail: "this row leaves the value alone, and with EmptyCells: Clear its empty cell would remove it: " +
+				"leave the column out with Columns, or set it"}
 	}
 	return nil
 }

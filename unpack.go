@@ -70,7 +70,8 @@ func (d *Data) unpack(r io.Reader, at io.ReaderAt, size int64) (io.Reader, error
 		case len(names) > 1 && d.entry != "":
 			return nil, refuse("the archive has several files of this name", nil)
 		case len(names) > 1:
-			return nil, refuse(fmt.Sprintf("the archive has %d files: choose one with UnpackEntry, of %s", len(names), strings.Join(names[:min(len(names), 10)], ", ")), nil)
+			return nil, refuse(fmt.Sprintf("the archive has %d files: choose one with UnpackEntry, of %s",
+				len(names), strings.Join(names[:min(len(names), 10)], ", ")), nil)
 		case len(names) == 0:
 			return nil, refuse("the archive does not have the file", nil)
 		case !fs.ValidPath(found.Name) || strings.Contains(found.Name, `\`):
@@ -78,7 +79,11 @@ func (d *Data) unpack(r io.Reader, at io.ReaderAt, size int64) (io.Reader, error
 		case found.Flags&1 != 0:
 			return nil, refuse("the file in the archive is encrypted", nil)
 		}
-		return found.Open()
+		unpacked, err := found.Open()
+		if err != nil {
+			return nil, refuse("the file in the archive is compressed in a way that is not known: compress it with Deflate", err)
+		}
+		return unpacked, nil
 	}
 	return r, nil
 }
