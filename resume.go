@@ -48,7 +48,8 @@ func (s *ExecutionService) Resume(ctx context.Context, h Handle, opts ...CallOpt
 // An execution that shows the import's mark is it, wherever it shows it. Where the service shows no marks, it is
 // the only execution that fits by ETL, start, tables and rows, and that the ledger does not know as another import's. None
 // counts as certain only when the list has caught up, two minutes after the call ended, or after Reconcile began where
-// that is not known. As long as executions run that may be it, it waits for their end. The context bounds all that.
+// that is not known. As long as executions run that may be it, it waits for their end, and an hour for those in a status that
+// is not known. The context bounds all that.
 func (s *ExecutionService) Reconcile(ctx context.Context, h Handle) (*Execution, error) {
 	r := &reconciliation{c: s.c.Entity(h.Entity), began: time.Now()}
 	if err := r.check(ctx, h); err != nil {
@@ -165,7 +166,8 @@ func (r *reconciliation) search(ctx context.Context, h Handle) (*Execution, erro
 			if err != nil {
 				return nil, r.unknown(h, fmt.Errorf("the ledger cannot be read: %w", err))
 			}
-			clues := clues{Handle: h, neighbours: beside, list: list, caughtUp: !asked.Before(ended.Add(listLag))}
+			clues := clues{Handle: h, neighbours: beside, list: list,
+				caughtUp: !asked.Before(ended.Add(listLag)), long: asked.Sub(r.began) >= unchangedFor}
 			e, verdict := clues.verdict()
 			switch verdict {
 			case itStarted:
