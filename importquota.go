@@ -54,7 +54,7 @@ func (im *importRun) start(ctx context.Context, parts []*part) (*Execution, erro
 			}
 			return nil, p.named(err)
 		}
-		exec.Sent = im.sent(p)
+		exec.Sent = im.handleOf(p).sent()
 		if p.of == 1 {
 			return exec, nil
 		}

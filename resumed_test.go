@@ -1,0 +1,114 @@
+package actito_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/actitotest"
+)
+
+// handleOf gives the handle of an import to h.
+func handleOf(h *actito.Handle) actito.ImportOption {
+	return actito.OnPrepared(func(prepared actito.Handle) error { *h = prepared; return nil })
+}
+
+func TestAResumedImportHasTheVerdictOfTheOneThatStartedIt(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		var h actito.Handle
+		started, err := b.oneCustomer(t.Context(), handleOf(&h))
+		require.NoError(t, err)
+		none := jsonAnswer(`{"id":"7","status":"SUCCESS","files":[{"fileName":"customers.csv","status":"SUCCESS",
+			"rowsRead":0,"rowsCreated":0,"rowsUpdated":0,"rowsInError":0}]}`)
+		b.Fail(actitotest.OpExecutionGet, none, none)
+		waited, err := b.client.Executions.Wait(t.Context(), started)
+		require.ErrorIs(t, err, actito.ErrRowsUnaccounted)
+		resumed, err := b.client.Executions.Resume(t.Context(), h)
+		require.ErrorIs(t, err, actito.ErrRowsUnaccounted)
+		require.Equal(t, waited.Account(), resumed.Account())
+		require.Equal(t, actito.Account{Rows: 1, Unknown: 1}, resumed.Account())
+	})
+}
+
+func TestAResumedImportInPartsHasTheVerdictOfTheOneThatStartedIt(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		var h actito.Handle
+		_, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named)), b.inThree(t), handleOf(&h))
+		require.NoError(t, err)
+		resumed, err := b.client.Executions.Resume(t.Context(), h)
+		require.NoError(t, err)
+		for _, p := range resumed.Parts {
+			require.Equal(t, map[string]int{"customers.csv": 1}, p.Sent)
+		}
+	})
+}
+
+func TestOfFilesThatTheServerFetchesAResumedImportKnowsNoRowsEither(t *testing.T) {
+	t.Parallel()
+	remoteWays(t, func(t *testing.T, start start) {
+		b := newBulk(t, inMemory(t))
+		location := b.AddLocation("MyEntity", "sftp")
+		b.PutFile(location, b.today(t), []byte(annCSV))
+		var h actito.Handle
+		_, err := start(t.Context(), t, b, actito.Remote(location, dated), handleOf(&h))
+		require.NoError(t, err)
+		e, err := b.client.Executions.Resume(t.Context(), h)
+		require.NoError(t, err)
+		require.Nil(t, e.Sent)
+	})
+}
+
+func TestAnErrorOfSeveralPartsHasTheHandleOfAll(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		b.Assume(actitotest.ExecutionListMissing)
+		b.Fail(actitotest.OpRunOnce, actitotest.Pass(), actitotest.LoseAnswer())
+		_, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named)), b.inThree(t))
+		h := inDoubt(t, err)
+		e, err := b.client.Executions.Reconcile(t.Context(), h)
+		require.Len(t, e.Parts, 1)
+		require.ErrorContains(t, err, "part 2 of 3")
+		require.ErrorContains(t, err, h.Parts[1].ID)
+		var unknown *actito.OutcomeUnknownError
+		require.ErrorAs(t, err, &unknown)
+		require.Equal(t, h, unknown.Handle)
+	})
+}
+
+func TestAnImportOfALedgerWithoutLicenceIsCountedUnderTheOneThatIsKnown(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		server := inMemory(t)
+		before := newBulk(t, server)
+		after := newBulk(t, server, actito.WithQuota(actito.Quota{Licence: "4711"}))
+		server.Fail(actitotest.OpRunOnce, actitotest.LoseAnswer())
+		_, err := before.oneCustomer(t.Context())
+		h := inDoubt(t, err)
+		h.ID = strings.TrimPrefix(h.ID, "1") // as of a token that does not name the licence
+		_, err = after.client.Executions.Reconcile(t.Context(), h)
+		require.NoError(t, err)
+		after.counted(t, "Customers", 1, 0)
+		report, err := after.client.Quota.Sync(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, report.Counted)
+	})
+}
+
+func TestAHandleWhoseTimeIsAnotherMachinesWaitsForTheList(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		b.ListLag(90 * time.Second)
+		b.Fail(actitotest.OpRunOnce, actitotest.LoseAnswer())
+		_, err := b.oneCustomer(t.Context())
+		h := inDoubt(t, err)
+		h.Ended = h.Ended.Add(-5 * time.Minute) // its clock is behind
+		e, err := b.client.Executions.Reconcile(t.Context(), h)
+		require.NoError(t, err)
+		require.Equal(t, b.Imports()[0].ExecutionID, e.ID)
+		b.counted(t, "Customers", 1, 0)
+	})
+}
