@@ -33,8 +33,7 @@ func (im *importRun) start(ctx context.Context, parts []*part) (*Execution, erro
 	}
 	toSend := slices.ContainsFunc(parts, func(p *part) bool { return p.started == nil })
 	if im.prepared != nil && toSend {
-		if err := im.prepared(im.handle(parts)); err != nil {
-			giveUp(ctx, parts)
+		if err := im.handOut(ctx, parts); err != nil {
 			return nil, fmt.Errorf("actito: OnPrepared ended the import: %w", err)
 		}
 	}
@@ -63,6 +62,18 @@ func (im *importRun) start(ctx context.Context, parts []*part) (*Execution, erro
 		whole.Parts = append(whole.Parts, exec)
 	}
 	return whole, nil
+}
+
+// handOut hands the handle out. If that fails, or panics, nothing is sent.
+func (im *importRun) handOut(ctx context.Context, parts []*part) error {
+	err := errors.New("it panicked")
+	defer func() {
+		if err != nil {
+			giveUp(ctx, parts)
+		}
+	}()
+	err = im.prepared(im.handle(parts))
+	return err
 }
 
 // bookAll books all parts, or none.
@@ -274,7 +285,11 @@ func (b *booking) settle(ctx context.Context, o Outcome) {
 	if !b.counted {
 		return
 	}
-	if err := b.core.settle(ctx, b.ID, o); err != nil {
+	err := b.core.settle(ctx, b.ID, o)
+	if errors.Is(err, ErrReservationLost) && o.State == OutcomeUsed { // somebody freed it too soon
+		err = b.count(ctx, b.Reservation, o.ExecutionID)
+	}
+	if err != nil {
 		b.log.LogAttrs(ctx, slog.LevelError, "actito: the import's outcome was not recorded; settle it with Quota.Settle", slog.String("id", b.ID),
 			slog.String("outcome", o.State.String()), slog.String("execution", o.ExecutionID), slog.Any("error", err))
 	}
@@ -295,6 +310,18 @@ func (c *core) settle(ctx context.Context, id string, o Outcome) error {
 			return err
 		}
 	}
+}
+
+// count books an import whose reservation is gone, even if the caller is gone too.
+func (c *core) count(ctx context.Context, r Reservation, executionID string) error {
+	books, err := c.quota.auditor()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	_, err = books.Count(ctx, r, executionID)
+	return err
 }
 
 // refused is the answer to a reservation that was not made.

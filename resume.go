@@ -140,19 +140,24 @@ func (r *reconciliation) one(ctx context.Context, h Handle) (*Execution, error) 
 	}
 	beside, err := r.look(ctx, h)
 	if err != nil {
-		return nil, r.unknown(h, fmt.Errorf("the ledger cannot be read: %w", err))
+		return nil, r.unknown(h, err)
 	}
-	switch own := beside.own; {
-	case own == nil:
-	case own.State == string(unitUsed) && own.ExecutionID != "":
-		return &Execution{ID: own.ExecutionID, ETLID: h.ETLID}, nil
-	case own.State == string(unitReserved):
-		return r.notStarted(ctx, h) // and nobody can begin it any more
-	case own.State == string(unitBegun):
-		// Another attempt of a process that still lives would begin it again.
-		if err := r.c.settle(ctx, h.ID, Held()); err != nil {
+	own := beside.own
+	if own != nil && (own.State == string(unitReserved) || own.State == string(unitBegun)) {
+		// A process that lives all the same must not begin it, or another attempt of it, from now on.
+		if err := r.c.settle(ctx, h.ID, Held()); err != nil && !errors.Is(err, ErrReservationLost) {
 			return nil, r.unknown(h, err)
 		}
+		if beside, err = r.look(ctx, h); err != nil {
+			return nil, r.unknown(h, err)
+		}
+		notBegun := own.State == string(unitReserved) && beside.own != nil && beside.own.At.Equal(own.At)
+		if own = beside.own; notBegun && own.State == string(unitHeld) {
+			return r.notStarted(ctx, h)
+		}
+	}
+	if own != nil && own.State == string(unitUsed) && own.ExecutionID != "" {
+		return &Execution{ID: own.ExecutionID, ETLID: h.ETLID}, nil
 	}
 	return r.search(ctx, h)
 }
@@ -173,7 +178,7 @@ func (r *reconciliation) search(ctx context.Context, h Handle) (*Execution, erro
 			answered = asked
 			beside, err := r.look(ctx, h)
 			if err != nil {
-				return nil, r.unknown(h, fmt.Errorf("the ledger cannot be read: %w", err))
+				return nil, r.unknown(h, err)
 			}
 			clues := clues{Handle: h, neighbours: beside, list: list,
 				caughtUp: !asked.Before(ended.Add(listLag)), long: asked.Sub(r.began) >= unchangedFor}
@@ -225,10 +230,6 @@ func (r *reconciliation) started(ctx context.Context, h Handle, e *Execution) {
 
 // count books an import that is not in the ledger: another process had it in memory, or started it uncounted.
 func (r *reconciliation) count(ctx context.Context, h Handle, e *Execution) error {
-	books, err := r.c.quota.auditor()
-	if err != nil {
-		return err
-	}
 	var tables []tableRef
 	for _, id := range h.Tables {
 		t, err := r.c.table(ctx, "", id)
@@ -246,8 +247,7 @@ func (r *reconciliation) count(ctx context.Context, h Handle, e *Execution) erro
 	if h.Prepared.Before(now) {
 		booking.At = h.Prepared
 	}
-	_, err = books.Count(ctx, booking, e.ID)
-	return err
+	return r.c.count(ctx, booking, e.ID)
 }
 
 // notStarted frees the unit of an import that certainly did not start.
@@ -276,7 +276,7 @@ func (r *reconciliation) look(ctx context.Context, h Handle) (neighbours, error)
 	for _, table := range h.Tables {
 		list, err := store.Entries(ctx, r.licence+table)
 		if err != nil {
-			return n, err
+			return n, fmt.Errorf("the ledger cannot be read: %w", err)
 		}
 		for _, e := range list {
 			_, id, _ := strings.Cut(e.ID, "/")

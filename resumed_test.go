@@ -1,6 +1,8 @@
 package actito_test
 
 import (
+	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -111,4 +113,92 @@ func TestAHandleWhoseTimeIsAnotherMachinesWaitsForTheList(t *testing.T) {
 		require.Equal(t, b.Imports()[0].ExecutionID, e.ID)
 		b.counted(t, "Customers", 1, 0)
 	})
+}
+
+// lively is a ledger in which something happens just after its entries were read for the first time.
+type lively struct {
+	actito.QuotaStore
+	actito.QuotaAuditor
+	read func()
+}
+
+func (s *lively) Entries(ctx context.Context, bucket string) ([]actito.QuotaEntry, error) {
+	list, err := s.QuotaAuditor.Entries(ctx, bucket)
+	if read := s.read; read != nil {
+		s.read = nil
+		read()
+	}
+	return list, err
+}
+
+func (s *lively) Begin(ctx context.Context, id string) error {
+	time.Sleep(time.Millisecond) // no clock is so coarse
+	return s.QuotaStore.Begin(ctx, id)
+}
+
+func newLively() *lively {
+	books := actito.NewMemoryStore(time.Now)
+	return &lively{QuotaStore: books, QuotaAuditor: books.(actito.QuotaAuditor)}
+}
+
+func TestAnImportThatBeginsWhileItIsReconciledIsNotCalledNotStarted(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		books := newLively()
+		b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: books}))
+		b.Fail(actitotest.OpRunOnce, actitotest.Delay(time.Minute))
+		handles, looked, ended := make(chan actito.Handle), make(chan struct{}), make(chan error, 1)
+		go func() {
+			_, err := b.oneCustomer(t.Context(), actito.OnPrepared(func(h actito.Handle) error {
+				handles <- h
+				<-looked
+				return nil
+			}))
+			ended <- err
+		}()
+		h := <-handles
+		books.read = func() { close(looked); time.Sleep(time.Second) }
+		e, err := b.client.Executions.Reconcile(t.Context(), h)
+		require.NoError(t, err)
+		require.NoError(t, <-ended)
+		require.Equal(t, b.Imports()[0].ExecutionID, e.ID)
+		b.counted(t, "Customers", 1, 0)
+	})
+}
+
+func TestAnImportThatIsFreedTooSoonIsCountedAllTheSame(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		b.Fail(actitotest.OpRunOnce, actitotest.Delay(time.Minute))
+		_, err := b.oneCustomer(t.Context(), actito.OnPrepared(func(h actito.Handle) error {
+			time.AfterFunc(time.Second, func() { _ = b.client.Quota.Settle(t.Context(), h.ID, actito.Free()) })
+			return nil
+		}))
+		require.NoError(t, err)
+		b.counted(t, "Customers", 1, 0)
+	})
+}
+
+func TestOnPreparedThatPanicsLeavesNothingBooked(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		prepare := func() {
+			_, _ = b.oneCustomer(t.Context(), actito.Once("key"), actito.OnPrepared(func(actito.Handle) error { panic("mine") }))
+		}
+		require.PanicsWithValue(t, "mine", prepare)
+		b.untouched(t)
+		_, err := b.oneCustomer(t.Context(), actito.Once("key"))
+		require.NoError(t, err)
+	})
+}
+
+func TestASubscriptionInJSONShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	sub := actito.WebhookSubscription{On: actito.SourceETL, Of: "7", Event: actito.EventFinished,
+		TargetURL: "https://shop.example/hooks?token=hidden-1", Headers: map[string]string{"X-Secret": "hidden-2"}}
+	for _, v := range []any{sub, &sub, struct{ Sub actito.WebhookSubscription }{sub}} {
+		text, err := json.Marshal(v)
+		require.NoError(t, err)
+		require.NotContains(t, string(text), "hidden")
+		require.Contains(t, string(text), "FINISHED")
+	}
 }

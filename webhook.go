@@ -48,7 +48,8 @@ const (
 	EventSegment      EventType = "UPDATED_SEGMENT"
 )
 
-// WebhookSubscription asks Actito to POST one type of events to a URL. Printed, it shows neither URL nor headers.
+// WebhookSubscription asks Actito to POST one type of events to a URL. Printed, logged or encoded in
+// JSON, it shows neither URL nor headers.
 type WebhookSubscription struct {
 	On        WebhookSource
 	Of        string // the ETL's id; the table's id or name
@@ -67,6 +68,9 @@ func (s WebhookSubscription) Format(f fmt.State, _ rune) {
 
 // LogValue is what a log may hold.
 func (s WebhookSubscription) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
+
+// MarshalJSON writes what a print shows: what is sent is encoded elsewhere.
+func (s WebhookSubscription) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(s)) }
 
 // Subscribe makes a subscription and returns its id. The call is seen in use; its value for ETLs, and that their events
 // are named STARTED and FINISHED here, are assumed. It is repeated only after failures in which the server certainly did
