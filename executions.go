@@ -169,7 +169,9 @@ func (c *Client) decodeExecution(raw json.RawMessage) (*Execution, error) {
 	}
 	for _, f := range wire.Files {
 		result := FileResult{Name: f.Name, Table: f.Destination.Table, TableID: string(f.Destination.TableID), Status: f.Status, counted: true}
-		for to, count := range map[*int]*int{&result.Read: f.Read, &result.Created: f.Created, &result.Updated: f.Updated, &result.Rejected: f.Rejected} {
+		for to, count := range map[*int]*int{
+			&result.Read: f.Read, &result.Created: f.Created, &result.Updated: f.Updated, &result.Rejected: f.Rejected,
+		} {
 			if count == nil {
 				result.counted = false
 				continue

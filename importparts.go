@@ -42,7 +42,8 @@ func (im *importRun) parts(ctx context.Context, files []StagedFile, tables []tab
 	for i, files := range calls {
 		p := &part{number: i + 1, of: len(calls), files: files, tables: tables, once: im.once}
 		if i > 0 && p.once != "" {
-			p.once = fmt.Sprintf("%s part %d", im.once, p.number) // the first has the key of an import that is not cut, so that one excludes the other
+			// The first has the key of an import that is not cut, so that one excludes the other.
+			p.once = fmt.Sprintf("%s part %d", im.once, p.number)
 		}
 		if err := im.tablesOfPart(ctx, p); err != nil {
 			return nil, err

@@ -155,7 +155,8 @@ func (im *importRun) sendPart(ctx context.Context, p *part, progress *reporter) 
 		outcome = Free()
 	}
 	p.booking.settle(ctx, outcome)
-	tooSoon := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrBusy) // to tell: the caller ended it
+	// The caller ended it too soon to tell.
+	tooSoon := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrBusy)
 	if api, ok := errors.AsType[*APIError](err); ok && api.Op == im.op && api.Status == http.StatusTooManyRequests && !tooSoon {
 		return nil, im.tooMany(ctx, err, p.booking, p.tables)
 	}
@@ -174,7 +175,8 @@ func (im *importRun) reserve(ctx context.Context, p *part) (*booking, error) {
 	q := im.c.quota
 	if q.inMemory() {
 		q.forgets.Do(func() {
-			im.c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the day's imports are counted in memory: a restart forgets them, and no other process sees them; see Quota.Store")
+			im.c.log.LogAttrs(ctx, slog.LevelWarn,
+				"actito: the day's imports are counted in memory: a restart forgets them, and no other process sees them; see Quota.Store")
 		})
 	}
 	licence, err := im.c.licence(ctx)
@@ -250,7 +252,8 @@ func (b *booking) uncounted(ctx context.Context, err error) {
 
 // verify books what the service lists, so that a store which may have lost bookings can be relied on again.
 func (c *Client) verify(ctx context.Context, unverified *UnverifiedError) error {
-	c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the ledger is compared with the executions on the service", slog.String("reason", unverified.Reason))
+	c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the ledger is compared with the executions on the service",
+		slog.String("reason", unverified.Reason))
 	report, err := c.Quota.Sync(ctx)
 	if n := len(report.Unassigned); err == nil && n > 0 {
 		err = fmt.Errorf("the service does not tell which tables %d of them load", n)
@@ -290,8 +293,8 @@ func (b *booking) settle(ctx context.Context, o Outcome) {
 		err = b.count(ctx, b.Reservation, o.ExecutionID)
 	}
 	if err != nil {
-		b.log.LogAttrs(ctx, slog.LevelError, "actito: the import's outcome was not recorded; settle it with Quota.Settle", slog.String("id", b.ID),
-			slog.String("outcome", o.State.String()), slog.String("execution", o.ExecutionID), slog.Any("error", err))
+		b.log.LogAttrs(ctx, slog.LevelError, "actito: the import's outcome was not recorded; settle it with Quota.Settle",
+			slog.String("id", b.ID), slog.String("outcome", o.State.String()), slog.String("execution", o.ExecutionID), slog.Any("error", err))
 	}
 }
 

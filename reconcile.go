@@ -107,10 +107,11 @@ func (c *clues) shown() bool {
 
 // candidates are the executions that may be the import, which none of them shows.
 func (c *clues) candidates() (running bool, alike []*Execution, similar int) {
+	toldByETL := c.ETLID != "" || c.shown() // else a one shot may be told with an ETL
 	for _, e := range c.list {
 		switch {
 		case anyMark.Match(e.Raw) || c.others[e.ID]:
-		case e.ETLID != "" && e.ETLID != c.ETLID && (c.ETLID != "" || c.shown()): // a one shot may be told with an ETL
+		case e.ETLID != "" && e.ETLID != c.ETLID && toldByETL:
 		case !e.Start.IsZero() && e.Start.Before(c.Prepared.Add(-zones)):
 		case !e.Ended() && (e.Status.known() || !c.long):
 			running = true

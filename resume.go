@@ -124,7 +124,8 @@ func (r *reconciliation) check(ctx context.Context, h Handle) error {
 		case p.Mark != "" && anyMark.FindString(p.Mark) != p.Mark:
 			return refuse("its mark is none of this library's")
 		case own != r.licence && own != "/" && r.licence != "/":
-			return refuse(fmt.Sprintf("it is of licence %q, and this client is of %q", strings.TrimSuffix(own, "/"), strings.TrimSuffix(r.licence, "/")))
+			return refuse(fmt.Sprintf("it is of licence %q, and this client is of %q",
+				strings.TrimSuffix(own, "/"), strings.TrimSuffix(r.licence, "/")))
 		}
 	}
 	return nil
@@ -213,7 +214,8 @@ func (r *reconciliation) search(ctx context.Context, h Handle) (*Execution, erro
 // unknown is the end of a search that found nothing out.
 func (r *reconciliation) unknown(h Handle, err error) error {
 	return &OutcomeUnknownError{RowsMayBeImported: true, UnitMayBeUsed: true, Handle: h, reconciled: true,
-		Err: fmt.Errorf("%w; look for the import in Actito's UI and call Quota.Settle for %q, with Used and its execution, or with Free", err, h.ID)}
+		Err: fmt.Errorf("%w; look for the import in Actito's UI and call Quota.Settle for %q, with Used and its execution, or with Free",
+			err, h.ID)}
 }
 
 // started settles the unit of an import that was found. What became of it is certain, whatever becomes of the ledger.

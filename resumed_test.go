@@ -3,6 +3,7 @@ package actito_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -200,5 +201,46 @@ func TestASubscriptionInJSONShowsNoSecret(t *testing.T) {
 		require.NoError(t, err)
 		require.NotContains(t, string(text), "hidden")
 		require.Contains(t, string(text), "FINISHED")
+	}
+}
+
+func TestTwoMachinesThatReconcileAndStartAnewImportOnce(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		fault   actitotest.Fault
+		started bool
+	}{"it started": {actitotest.LoseAnswer(), true}, "it did not": {actitotest.CutRequest(5), false}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inEveryWorldInVirtualTime(t, func(t *testing.T, world ...actitotest.Assumption) {
+				server := inMemory(t)
+				server.Assume(world...)
+				ledger := actito.WithQuota(actito.Quota{Store: actito.NewMemoryStore(time.Now)})
+				machines := []*bulk{newBulk(t, server, ledger), newBulk(t, server, ledger)}
+				server.Fail(actitotest.OpRunOnce, tt.fault)
+				_, err := machines[0].oneCustomer(t.Context(), actito.Once("key"))
+				h := inDoubt(t, err)
+				ended := make(chan error, len(machines))
+				for i, b := range machines {
+					go func() {
+						time.Sleep(time.Duration(i) * 40 * time.Second)
+						_, err := b.client.Executions.Reconcile(t.Context(), h)
+						if errors.Is(err, actito.ErrNotStarted) {
+							_, again := b.oneCustomer(t.Context(), actito.Once("key"))
+							err = errors.Join(err, again)
+						}
+						ended <- err
+					}()
+				}
+				for range machines {
+					err := <-ended
+					require.Equal(t, tt.started, err == nil)
+					require.NotErrorIs(t, err, actito.ErrOutcomeUnknown)
+					require.NotErrorIs(t, err, actito.ErrAlreadyStarted)
+				}
+				require.Len(t, server.Imports(), 1)
+				machines[0].counted(t, "Customers", 1, 0)
+			}, actitotest.NamesMissing, actitotest.TimesInUTC, actitotest.IDOnlyInLocation)
+		})
 	}
 }

@@ -137,7 +137,8 @@ func (s WebhookSubscription) check() error {
 	case err != nil || target.Hostname() == "" || target.User != nil || target.Fragment != "":
 		return wrong("TargetURL", "webhook-target", "it must be a URL with a host, and without user and fragment")
 	case target.Scheme != "https" && (target.Scheme != "http" || !isLoopback(target.Hostname())):
-		return wrong("TargetURL", "webhook-target", "it must be https, since the secret travels with each webhook; plain http is accepted to loopback only")
+		return wrong("TargetURL", "webhook-target",
+			"it must be https, since the secret travels with each webhook; plain http is accepted to loopback only")
 	}
 	for name, value := range s.Headers {
 		if !isHeaderName(name) || !isHeaderValue(value) {
@@ -148,7 +149,9 @@ func (s WebhookSubscription) check() error {
 }
 
 func isHeaderName(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) })
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
 }
 
 // isHeaderValue says whether s arrives as it was sent.
