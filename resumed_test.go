@@ -86,6 +86,7 @@ func TestAnErrorOfSeveralPartsHasTheHandleOfAll(t *testing.T) {
 func TestAnImportOfALedgerWithoutLicenceIsCountedUnderTheOneThatIsKnown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		server := inMemory(t)
+		server.Assume(actitotest.ExecutionListExists, actitotest.NamesInExecutions)
 		before := newBulk(t, server)
 		after := newBulk(t, server, actito.WithQuota(actito.Quota{Licence: "4711"}))
 		server.Fail(actitotest.OpRunOnce, actitotest.LoseAnswer())
@@ -104,6 +105,7 @@ func TestAnImportOfALedgerWithoutLicenceIsCountedUnderTheOneThatIsKnown(t *testi
 func TestAHandleWhoseTimeIsAnotherMachinesWaitsForTheList(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := newBulk(t, inMemory(t))
+		b.Assume(actitotest.ExecutionListExists)
 		b.ListLag(90 * time.Second)
 		b.Fail(actitotest.OpRunOnce, actitotest.LoseAnswer())
 		_, err := b.oneCustomer(t.Context())
@@ -146,6 +148,7 @@ func TestAnImportThatBeginsWhileItIsReconciledIsNotCalledNotStarted(t *testing.T
 	inBubble(t, func(t *testing.T) {
 		books := newLively()
 		b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: books}))
+		b.Assume(actitotest.ExecutionListExists)
 		b.Fail(actitotest.OpRunOnce, actitotest.Delay(time.Minute))
 		handles, looked, ended := make(chan actito.Handle), make(chan struct{}), make(chan error, 1)
 		go func() {
@@ -214,6 +217,7 @@ func TestTwoMachinesThatReconcileAndStartAnewImportOnce(t *testing.T) {
 			t.Parallel()
 			inEveryWorldInVirtualTime(t, func(t *testing.T, world ...actitotest.Assumption) {
 				server := inMemory(t)
+				server.Assume(actitotest.ExecutionListExists)
 				server.Assume(world...)
 				ledger := actito.WithQuota(actito.Quota{Store: actito.NewMemoryStore(time.Now)})
 				machines := []*bulk{newBulk(t, server, ledger), newBulk(t, server, ledger)}
