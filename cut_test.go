@@ -98,7 +98,7 @@ func (c *brokenConn) ReadFrom(r io.Reader) (int64, error) {
 
 // longAgo is a handle as it is once the list has caught up.
 func longAgo(h actito.Handle) actito.Handle {
-	h.Ended = time.Now().Add(-3 * time.Minute)
+	h.Ended = time.Now().Add(-13 * time.Minute)
 	return h
 }
 

@@ -101,8 +101,8 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 // The tables come from [Loads], else from the stored definition, which is read for the separator and the file names too.
 // Nothing is sent or counted if a file is refused here ([ValidationError], [FileTooLargeError], [ErrNoRows]) or the
 // budget of a table is used up ([QuotaError]). A failure that leaves open whether the import runs is an
-// [OutcomeUnknownError]; its unit stays held until [ExecutionService.Reconcile]
-// finds out. Whether a scheduled ETL can be triggered too, the server decides.
+// [OutcomeUnknownError]; its unit stays held until [ExecutionService.Reconcile] finds out. Whether a scheduled
+// ETL can be triggered too, the server decides.
 //
 // A file that [SplitAbove] cuts takes an import for each part. They are reserved together, and sent in order; the
 // Execution then has Parts. Where one fails, the error names it, later ones are not sent, and the Execution beside the

@@ -50,7 +50,7 @@ type Execution struct {
 
 	AlreadyStarted bool // a former call with the same [Once] key started it, and this one sent nothing
 
-	Sent    map[string]int // rows by file, where it was started by this process; nil otherwise
+	Sent    map[string]int // rows by file, where it was started here, or found by its [Handle]; nil otherwise
 	Refused []Refusal      // rows that were taken out before it was sent; the server knows nothing of them
 	Parts   []*Execution   // with [SplitAbove]: the imports that it took, in the order of the rows; ID is "" then
 }
@@ -169,7 +169,9 @@ func (c *Client) decodeExecution(raw json.RawMessage) (*Execution, error) {
 	}
 	for _, f := range wire.Files {
 		result := FileResult{Name: f.Name, Table: f.Destination.Table, TableID: string(f.Destination.TableID), Status: f.Status, counted: true}
-		for to, count := range map[*int]*int{&result.Read: f.Read, &result.Created: f.Created, &result.Updated: f.Updated, &result.Rejected: f.Rejected} {
+		for to, count := range map[*int]*int{
+			&result.Read: f.Read, &result.Created: f.Created, &result.Updated: f.Updated, &result.Rejected: f.Rejected,
+		} {
 			if count == nil {
 				result.counted = false
 				continue

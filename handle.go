@@ -19,6 +19,7 @@ type Handle struct {
 	Mark     string       `json:"mark,omitempty"`   // what its execution can be told by; "" if it carries nothing such
 	Tables   []string     `json:"tables,omitempty"` // ids of those that it loads
 	Files    []HandleFile `json:"files,omitempty"`
+	Fetched  bool         `json:"fetched,omitempty"` // the server fetches other files, of which nobody here knows the rows
 	Refused  []Refusal    `json:"refused,omitempty"` // without keys
 	Prepared time.Time    `json:"prepared,omitzero"` // before the first byte was sent
 	Ended    time.Time    `json:"ended,omitzero"`    // when the call was given up; zero if that is not known
@@ -34,6 +35,18 @@ type HandleFile struct {
 	Name  string `json:"name"`
 	Rows  int    `json:"rows"`
 	Table string `json:"table,omitempty"` // id; "" if the library does not know the definition
+}
+
+// sent counts the rows of each file; nil if the server fetches some.
+func (h Handle) sent() map[string]int {
+	if h.Fetched {
+		return nil
+	}
+	rows := make(map[string]int, len(h.Files))
+	for _, f := range h.Files {
+		rows[f.Name] += f.Rows
+	}
+	return rows
 }
 
 // handleVersion is that of a Handle's JSON. Fields that are added and may be ignored do not change it.

@@ -41,8 +41,9 @@ func Loads(tables ...string) ImportOption {
 
 // Once starts an import at most once per key, such as "customers-2026-11-23". A second start with the same key and
 // content sends nothing and returns the first execution, by its id and marked AlreadyStarted; with other content, or
-// while the outcome of the first is unknown, it is an [AlreadyStartedError]: [ExecutionService.Reconcile] settles that one. A start that the server refused frees its
-// key; an execution that failed keeps it, since some of its rows may be loaded: choose another key for the next try.
+// while the outcome of the first is unknown, it is an [AlreadyStartedError]: [ExecutionService.Reconcile] settles that
+// one. A start that the server refused frees its key; an execution that failed keeps it, since some of its rows may be
+// loaded: choose another key for the next try.
 // Of an import that [SplitAbove] cut, each part has a key of its own, so that a second start sends only what is missing.
 // Keys live as long as the ledger that [Quota] names: the one in memory forgets them with the process.
 func Once(key string) ImportOption {
@@ -140,7 +141,8 @@ func (im *importRun) check() error {
 			Detail: "the server fetches all files of this import: SplitAbove, MinRows, MaxRows and MaxEmpty have nothing to look at"}
 	}
 	if im.splitAbove < 0 {
-		return &ValidationError{Column: "SplitAbove", Rule: "split", Detail: "the size is negative: give bytes, or 0 for the most that Actito takes"}
+		return &ValidationError{Column: "SplitAbove", Rule: "split",
+			Detail: "the size is negative: give bytes, or 0 for the most that Actito takes"}
 	}
 	for _, e := range im.empties {
 		if im.empty != EmptyCellsUndeclared && e != im.empty {

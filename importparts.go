@@ -42,7 +42,8 @@ func (im *importRun) parts(ctx context.Context, files []StagedFile, tables []tab
 	for i, files := range calls {
 		p := &part{number: i + 1, of: len(calls), files: files, tables: tables, once: im.once}
 		if i > 0 && p.once != "" {
-			p.once = fmt.Sprintf("%s part %d", im.once, p.number) // the first has the key of an import that is not cut, so that one excludes the other
+			// The first has the key of an import that is not cut, so that one excludes the other.
+			p.once = fmt.Sprintf("%s part %d", im.once, p.number)
 		}
 		if err := im.tablesOfPart(ctx, p); err != nil {
 			return nil, err
@@ -190,7 +191,7 @@ func (im *importRun) handle(parts []*part) Handle {
 }
 
 func (im *importRun) handleOf(p *part) Handle {
-	h := Handle{Entity: im.c.entity, ETLID: im.etlID}
+	h := Handle{Entity: im.c.entity, ETLID: im.etlID, Fetched: len(im.remotes) > 0}
 	if p.started != nil {
 		h.ExecutionID = p.started.ID
 	} else {
@@ -228,18 +229,6 @@ func (p *part) named(err error) error {
 		return err
 	}
 	return fmt.Errorf("actito: part %d of %d: %w", p.number, p.of, err)
-}
-
-// sent counts the rows of each file; nil if the server fetches some, of which nobody knows.
-func (im *importRun) sent(p *part) map[string]int {
-	if len(im.remotes) > 0 {
-		return nil
-	}
-	rows := make(map[string]int, len(p.files))
-	for _, f := range p.files {
-		rows[f.Name] += f.Rows
-	}
-	return rows
 }
 
 func rowsOfParts(parts []*part) (n int) {

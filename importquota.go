@@ -33,8 +33,7 @@ func (im *importRun) start(ctx context.Context, parts []*part) (*Execution, erro
 	}
 	toSend := slices.ContainsFunc(parts, func(p *part) bool { return p.started == nil })
 	if im.prepared != nil && toSend {
-		if err := im.prepared(im.handle(parts)); err != nil {
-			giveUp(ctx, parts)
+		if err := im.handOut(ctx, parts); err != nil {
 			return nil, fmt.Errorf("actito: OnPrepared ended the import: %w", err)
 		}
 	}
@@ -54,7 +53,7 @@ func (im *importRun) start(ctx context.Context, parts []*part) (*Execution, erro
 			}
 			return nil, p.named(err)
 		}
-		exec.Sent = im.sent(p)
+		exec.Sent = im.handleOf(p).sent()
 		if p.of == 1 {
 			return exec, nil
 		}
@@ -63,6 +62,18 @@ func (im *importRun) start(ctx context.Context, parts []*part) (*Execution, erro
 		whole.Parts = append(whole.Parts, exec)
 	}
 	return whole, nil
+}
+
+// handOut hands the handle out. If that fails, or panics, nothing is sent.
+func (im *importRun) handOut(ctx context.Context, parts []*part) error {
+	err := errors.New("it panicked")
+	defer func() {
+		if err != nil {
+			giveUp(ctx, parts)
+		}
+	}()
+	err = im.prepared(im.handle(parts))
+	return err
 }
 
 // bookAll books all parts, or none.
@@ -144,7 +155,8 @@ func (im *importRun) sendPart(ctx context.Context, p *part, progress *reporter) 
 		outcome = Free()
 	}
 	p.booking.settle(ctx, outcome)
-	tooSoon := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrBusy) // to tell: the caller ended it
+	// The caller ended it too soon to tell.
+	tooSoon := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrBusy)
 	if api, ok := errors.AsType[*APIError](err); ok && api.Op == im.op && api.Status == http.StatusTooManyRequests && !tooSoon {
 		return nil, im.tooMany(ctx, err, p.booking, p.tables)
 	}
@@ -163,7 +175,8 @@ func (im *importRun) reserve(ctx context.Context, p *part) (*booking, error) {
 	q := im.c.quota
 	if q.inMemory() {
 		q.forgets.Do(func() {
-			im.c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the day's imports are counted in memory: a restart forgets them, and no other process sees them; see Quota.Store")
+			im.c.log.LogAttrs(ctx, slog.LevelWarn,
+				"actito: the day's imports are counted in memory: a restart forgets them, and no other process sees them; see Quota.Store")
 		})
 	}
 	licence, err := im.c.licence(ctx)
@@ -239,7 +252,8 @@ func (b *booking) uncounted(ctx context.Context, err error) {
 
 // verify books what the service lists, so that a store which may have lost bookings can be relied on again.
 func (c *Client) verify(ctx context.Context, unverified *UnverifiedError) error {
-	c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the ledger is compared with the executions on the service", slog.String("reason", unverified.Reason))
+	c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the ledger is compared with the executions on the service",
+		slog.String("reason", unverified.Reason))
 	report, err := c.Quota.Sync(ctx)
 	if n := len(report.Unassigned); err == nil && n > 0 {
 		err = fmt.Errorf("the service does not tell which tables %d of them load", n)
@@ -274,9 +288,13 @@ func (b *booking) settle(ctx context.Context, o Outcome) {
 	if !b.counted {
 		return
 	}
-	if err := b.core.settle(ctx, b.ID, o); err != nil {
-		b.log.LogAttrs(ctx, slog.LevelError, "actito: the import's outcome was not recorded; settle it with Quota.Settle", slog.String("id", b.ID),
-			slog.String("outcome", o.State.String()), slog.String("execution", o.ExecutionID), slog.Any("error", err))
+	err := b.core.settle(ctx, b.ID, o)
+	if errors.Is(err, ErrReservationLost) && o.State == OutcomeUsed { // somebody freed it too soon
+		err = b.count(ctx, b.Reservation, o.ExecutionID)
+	}
+	if err != nil {
+		b.log.LogAttrs(ctx, slog.LevelError, "actito: the import's outcome was not recorded; settle it with Quota.Settle",
+			slog.String("id", b.ID), slog.String("outcome", o.State.String()), slog.String("execution", o.ExecutionID), slog.Any("error", err))
 	}
 }
 
@@ -295,6 +313,18 @@ func (c *core) settle(ctx context.Context, id string, o Outcome) error {
 			return err
 		}
 	}
+}
+
+// count books an import whose reservation is gone, even if the caller is gone too.
+func (c *core) count(ctx context.Context, r Reservation, executionID string) error {
+	books, err := c.quota.auditor()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	_, err = books.Count(ctx, r, executionID)
+	return err
 }
 
 // refused is the answer to a reservation that was not made.

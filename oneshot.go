@@ -23,7 +23,8 @@ func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOp
 		d.Schedule = known.Schedule
 	}
 	if d.Schedule != nil {
-		return nil, &ValidationError{Column: "schedule", Rule: "schedule", Detail: "a one shot runs at once: leave Schedule nil, or store the definition with Create"}
+		return nil, &ValidationError{Column: "schedule", Rule: "schedule",
+			Detail: "a one shot runs at once: leave Schedule nil, or store the definition with Create"}
 	}
 	if d.raw == nil {
 		var err error

@@ -19,17 +19,16 @@ const (
 // clues are what is known when a list has come.
 //
 // The first row that holds decides. "Shown" means that executions of this library in the list show marks of the kind
-// that this import carries, so that its own would, unless it still runs. An execution that shows another mark, that the
-// ledger knows as another import's, that has another ETL, or that ended with other tables or rows, is not it. Of the
-// rest, it is "alike" if everything fits, and "similar" if something is not told, or starts at a time that only another
-// time zone would explain.
+// that this import carries, so that its own would, unless it still runs, or failed before its files were looked at. An
+// execution that shows another mark, that the ledger knows as another import's, that has another ETL, or that ended with
+// other tables or rows, is not it. Of the rest, it is "alike" if everything fits, and "similar" if something is not told
+// or does not add up, or starts at a time that only another time zone would explain.
 //
 //	one shows its mark                                  started
 //	the list may not have caught up                     ask again
 //	one that may be it still runs                       ask again
-//	shown, none is alike                                not started
-//	shown, some are alike                               in doubt: the service may have cut a name
-//	not shown, none is alike or similar                 not started
+//	none is alike or similar                            not started
+//	shown, some are                                     in doubt: the service may have cut a name
 //	not shown, several are alike, or only similar ones  in doubt
 //	not shown, one is alike, but the ledger does not
 //	  know the import: it may be another of ours        in doubt
@@ -41,6 +40,7 @@ type clues struct {
 	neighbours
 	list     []*Execution
 	caughtUp bool
+	long     bool // Reconcile has asked for an hour
 }
 
 func (c *clues) verdict() (*Execution, verdict) {
@@ -54,15 +54,13 @@ func (c *clues) verdict() (*Execution, verdict) {
 	switch {
 	case !c.caughtUp || running:
 		return nil, itIsOpen
-	case c.shown() && len(alike) == 0:
-		return nil, itDidNotStart
-	case c.shown():
-		return nil, itIsInDoubt
 	case len(alike)+similar == 0:
 		if c.own != nil && c.own.State == string(unitUsed) {
 			return nil, itIsInDoubt // somebody settled it as started
 		}
 		return nil, itDidNotStart
+	case c.shown():
+		return nil, itIsInDoubt
 	case len(alike) != 1 || c.own == nil:
 		return nil, itIsInDoubt
 	case c.begun:
@@ -109,12 +107,13 @@ func (c *clues) shown() bool {
 
 // candidates are the executions that may be the import, which none of them shows.
 func (c *clues) candidates() (running bool, alike []*Execution, similar int) {
+	toldByETL := c.ETLID != "" || c.shown() // else a one shot may be told with an ETL
 	for _, e := range c.list {
 		switch {
 		case anyMark.Match(e.Raw) || c.others[e.ID]:
-		case e.ETLID != "" && e.ETLID != c.ETLID:
+		case e.ETLID != "" && e.ETLID != c.ETLID && toldByETL:
 		case !e.Start.IsZero() && e.Start.Before(c.Prepared.Add(-zones)):
-		case !e.Ended():
+		case !e.Ended() && (e.Status.known() || !c.long):
 			running = true
 		case !c.fits(e):
 		case c.alike(e):
@@ -129,19 +128,27 @@ func (c *clues) candidates() (running bool, alike []*Execution, similar int) {
 // fits reports whether an execution that ended can have loaded the import's files, as far as it tells. Names of files
 // alone exclude nothing: whether they are told as the CSV files', is assumed.
 func (c *clues) fits(e *Execution) bool {
-	if len(e.Files) == 0 {
+	if c.named(e) {
+		return !slices.ContainsFunc(c.Files, func(f HandleFile) bool {
+			told := e.Files[slices.IndexFunc(e.Files, f.is)]
+			return f.Table != "" && told.TableID != "" && told.TableID != f.Table || !told.canBeOf(f.Rows)
+		})
+	}
+	elsewhere := func(r FileResult) bool { return r.TableID != "" && !slices.Contains(c.Tables, r.TableID) }
+	switch {
+	case len(e.Files) == 0:
+		return true
+	case !slices.ContainsFunc(e.Files, func(r FileResult) bool { return !elsewhere(r) }):
+		return false
+	case len(e.Files) != len(c.Files) || !allRead(e): // the server may fetch files, or tell those that were left out
 		return true
 	}
-	if !c.named(e) {
-		return !allRead(e) || slices.Equal(sorted(e.Files, func(f FileResult) int { return f.Read }), sorted(c.Files, func(f HandleFile) int { return f.Rows }))
-	}
+	whole, rows := e.Totals(), 0
+	whole.Status, whole.counted = e.Status, true
 	for _, f := range c.Files {
-		told := e.Files[slices.IndexFunc(e.Files, f.is)]
-		if told.allRead() && told.Read != f.Rows || f.Table != "" && told.TableID != "" && told.TableID != f.Table {
-			return false
-		}
+		rows += f.Rows
 	}
-	return true
+	return whole.canBeOf(rows)
 }
 
 // named reports whether an execution tells all of the import's files by their names.
@@ -154,13 +161,23 @@ func (c *clues) alike(e *Execution) bool {
 	const longestQueue = 12 * time.Hour // imports run one after another
 	after := e.Start.Sub(c.Prepared)
 	inTime := after >= -3*time.Hour && after <= longestQueue // also if the service's zone is UTC, and clocks differ
-	return len(e.Files) > 0 && len(e.Files) == len(c.Files) && c.named(e) && allRead(e) && inTime && e.ETLID == c.ETLID
+	return inTime && e.ETLID == c.ETLID && len(e.Files) > 0 && len(e.Files) == len(c.Files) && allRead(e) &&
+		!slices.ContainsFunc(c.Files, func(f HandleFile) bool {
+			return !slices.ContainsFunc(e.Files, func(r FileResult) bool { return f.is(r) && r.Read == f.Rows })
+		})
 }
 
-// allRead reports whether all rows of a file were read, and counted. assumed: rowsRead counts them all then, rejected
-// ones too.
+// canBeOf reports whether this can have become of a file of so many rows. Whether rowsRead counts rejected rows, or the
+// header, is not known: numbers that do not add up exclude nothing. Nor do fewer rows, unless all were loaded: the
+// server may give up after many errors.
+func (r FileResult) canBeOf(rows int) bool {
+	return !r.allRead() || r.Read == rows || r.Read < rows && r.Status != StatusSuccess
+}
+
+// allRead reports whether all rows of a file were read, as far as it tells, and have an outcome.
 func (r FileResult) allRead() bool {
-	return r.counted && (r.Status == StatusSuccess || r.Status == StatusWithError)
+	ended := r.Status == StatusSuccess || r.Status == StatusWithError
+	return ended && r.counted && r.Created+r.Updated+r.Rejected == r.Read
 }
 
 // allRead reports whether all rows of all files were.
@@ -169,12 +186,3 @@ func allRead(e *Execution) bool {
 }
 
 func (f HandleFile) is(r FileResult) bool { return r.Name == f.Name }
-
-func sorted[F any](files []F, number func(F) int) []int {
-	var list []int
-	for _, f := range files {
-		list = append(list, number(f))
-	}
-	slices.Sort(list)
-	return list
-}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 )
@@ -26,7 +25,6 @@ func (s *ExecutionService) Resume(ctx context.Context, h Handle, opts ...CallOpt
 		return nil, err
 	}
 	e, failed := s.c.Entity(h.Entity).Executions.Wait(ctx, e, opts...)
-	e.Refused = h.Refused
 	if err != nil {
 		return e, errors.Join(err, failed)
 	}
@@ -47,8 +45,9 @@ func (s *ExecutionService) Resume(ctx context.Context, h Handle, opts ...CallOpt
 // It asks the ledger, then the service's list of executions (assumed: the call, its parameters, and that it is whole).
 // An execution that shows the import's mark is it, wherever it shows it. Where the service shows no marks, it is
 // the only execution that fits by ETL, start, tables and rows, and that the ledger does not know as another import's. None
-// counts as certain only when the list has caught up, two minutes after the call ended, or after Reconcile began where
-// that is not known. As long as executions run that may be it, it waits for their end. The context bounds all that.
+// counts as certain only when the list has caught up: two minutes after Reconcile began, or at once where the call ended
+// more than ten minutes before. As long as executions run that may be it, it waits for their end, and an hour for those in a status that
+// is not known. The context bounds all that.
 func (s *ExecutionService) Reconcile(ctx context.Context, h Handle) (*Execution, error) {
 	r := &reconciliation{c: s.c.Entity(h.Entity), began: time.Now()}
 	if err := r.check(ctx, h); err != nil {
@@ -57,7 +56,7 @@ func (s *ExecutionService) Reconcile(ctx context.Context, h Handle) (*Execution,
 	if len(h.Parts) == 0 {
 		e, err := r.one(ctx, h)
 		if e != nil {
-			e.Refused = h.Refused
+			e.Sent, e.Refused = h.sent(), h.Refused
 		}
 		return e, err
 	}
@@ -68,10 +67,14 @@ func (s *ExecutionService) Reconcile(ctx context.Context, h Handle) (*Execution,
 		e, err := r.one(ctx, p)
 		switch {
 		case err == nil:
+			e.Sent = p.sent()
 			whole.Parts = append(whole.Parts, e)
 		case errors.Is(err, ErrNotStarted):
 			missing = append(missing, fmt.Sprint(i+1))
 		case unknown == nil:
+			if one, ok := errors.AsType[*OutcomeUnknownError](err); ok {
+				one.Handle = h
+			}
 			unknown = fmt.Errorf("actito: part %d of %d: %w", i+1, len(h.Parts), err)
 		}
 	}
@@ -90,8 +93,9 @@ func (s *ExecutionService) Reconcile(ctx context.Context, h Handle) (*Execution,
 
 // reconciliation is one call of Reconcile.
 type reconciliation struct {
-	c     *Client // of the handle's entity
-	began time.Time
+	c       *Client // of the handle's entity
+	licence string  // the client's; the handle's may be none, of a token that names none
+	began   time.Time
 }
 
 // check refuses handles with which nothing can be found out.
@@ -102,19 +106,26 @@ func (r *reconciliation) check(ctx context.Context, h Handle) error {
 	if h.Entity == "" || h.ID == "" && len(h.Parts) == 0 {
 		return refuse("it is empty: take the one that OnPrepared or the OutcomeUnknownError of an import gives")
 	}
-	licence, err := r.c.licence(ctx)
-	if err != nil {
+	var err error
+	if r.licence, err = r.c.licence(ctx); err != nil {
 		return err
 	}
-	for _, p := range append(slices.Clone(h.Parts), h) {
-		if p.ID != "" && p.Prepared.IsZero() {
+	calls := h.Parts
+	if len(calls) == 0 {
+		calls = []Handle{h}
+	}
+	for _, p := range calls {
+		switch own := licencePart(p.ID); {
+		case p.NotSent || p.ExecutionID != "":
+		case p.ID == "" || len(p.Tables) == 0:
+			return refuse("it does not name its reservation or its tables")
+		case p.Prepared.IsZero():
 			return refuse("it does not say when the import was prepared")
-		}
-		if p.Mark != "" && anyMark.FindString(p.Mark) != p.Mark {
+		case p.Mark != "" && anyMark.FindString(p.Mark) != p.Mark:
 			return refuse("its mark is none of this library's")
-		}
-		if own := licencePart(p.ID); p.ID != "" && own != licence && own != "/" && licence != "/" {
-			return refuse(fmt.Sprintf("it is of licence %q, and this client is of %q", strings.TrimSuffix(own, "/"), strings.TrimSuffix(licence, "/")))
+		case own != r.licence && own != "/" && r.licence != "/":
+			return refuse(fmt.Sprintf("it is of licence %q, and this client is of %q",
+				strings.TrimSuffix(own, "/"), strings.TrimSuffix(r.licence, "/")))
 		}
 	}
 	return nil
@@ -130,19 +141,24 @@ func (r *reconciliation) one(ctx context.Context, h Handle) (*Execution, error) 
 	}
 	beside, err := r.look(ctx, h)
 	if err != nil {
-		return nil, r.unknown(h, fmt.Errorf("the ledger cannot be read: %w", err))
+		return nil, r.unknown(h, err)
 	}
-	switch own := beside.own; {
-	case own == nil:
-	case own.State == string(unitUsed) && own.ExecutionID != "":
-		return &Execution{ID: own.ExecutionID, ETLID: h.ETLID}, nil
-	case own.State == string(unitReserved):
-		return r.notStarted(ctx, h) // and nobody can begin it any more
-	case own.State == string(unitBegun):
-		// Another attempt of a process that still lives would begin it again.
-		if err := r.c.settle(ctx, h.ID, Held()); err != nil {
+	own := beside.own
+	if own != nil && (own.State == string(unitReserved) || own.State == string(unitBegun)) {
+		// A process that lives all the same must not begin it, or another attempt of it, from now on.
+		if err := r.c.settle(ctx, h.ID, Held()); err != nil && !errors.Is(err, ErrReservationLost) {
 			return nil, r.unknown(h, err)
 		}
+		if beside, err = r.look(ctx, h); err != nil {
+			return nil, r.unknown(h, err)
+		}
+		notBegun := own.State == string(unitReserved) && beside.own != nil && beside.own.At.Equal(own.At)
+		if own = beside.own; notBegun && own.State == string(unitHeld) {
+			return r.notStarted(ctx, h)
+		}
+	}
+	if own != nil && own.State == string(unitUsed) && own.ExecutionID != "" {
+		return &Execution{ID: own.ExecutionID, ETLID: h.ETLID}, nil
 	}
 	return r.search(ctx, h)
 }
@@ -150,7 +166,7 @@ func (r *reconciliation) one(ctx context.Context, h Handle) (*Execution, error) 
 // search asks for the list of executions until it tells, or until it is clear that it cannot.
 func (r *reconciliation) search(ctx context.Context, h Handle) (*Execution, error) {
 	ended := h.Ended
-	if ended.IsZero() || ended.After(r.began) { // by another machine's clock
+	if ended.IsZero() || ended.After(r.began.Add(-2*mostSkew)) { // it may be by another machine's clock
 		ended = r.began
 	}
 	answered, pause := time.Now(), firstPoll
@@ -163,9 +179,10 @@ func (r *reconciliation) search(ctx context.Context, h Handle) (*Execution, erro
 			answered = asked
 			beside, err := r.look(ctx, h)
 			if err != nil {
-				return nil, r.unknown(h, fmt.Errorf("the ledger cannot be read: %w", err))
+				return nil, r.unknown(h, err)
 			}
-			clues := clues{Handle: h, neighbours: beside, list: list, caughtUp: !asked.Before(ended.Add(listLag))}
+			clues := clues{Handle: h, neighbours: beside, list: list,
+				caughtUp: !asked.Before(ended.Add(listLag)), long: asked.Sub(r.began) >= unchangedFor}
 			e, verdict := clues.verdict()
 			switch verdict {
 			case itStarted:
@@ -197,7 +214,8 @@ func (r *reconciliation) search(ctx context.Context, h Handle) (*Execution, erro
 // unknown is the end of a search that found nothing out.
 func (r *reconciliation) unknown(h Handle, err error) error {
 	return &OutcomeUnknownError{RowsMayBeImported: true, UnitMayBeUsed: true, Handle: h, reconciled: true,
-		Err: fmt.Errorf("%w; look for the import in Actito's UI and call Quota.Settle for %q, with Used and its execution, or with Free", err, h.ID)}
+		Err: fmt.Errorf("%w; look for the import in Actito's UI and call Quota.Settle for %q, with Used and its execution, or with Free",
+			err, h.ID)}
 }
 
 // started settles the unit of an import that was found. What became of it is certain, whatever becomes of the ledger.
@@ -214,10 +232,6 @@ func (r *reconciliation) started(ctx context.Context, h Handle, e *Execution) {
 
 // count books an import that is not in the ledger: another process had it in memory, or started it uncounted.
 func (r *reconciliation) count(ctx context.Context, h Handle, e *Execution) error {
-	books, err := r.c.quota.auditor()
-	if err != nil {
-		return err
-	}
 	var tables []tableRef
 	for _, id := range h.Tables {
 		t, err := r.c.table(ctx, "", id)
@@ -231,12 +245,11 @@ func (r *reconciliation) count(ctx context.Context, h Handle, e *Execution) erro
 	}
 	now := time.Now()
 	booking := r.c.quota.reservation(now)
-	booking.ID, booking.Buckets = h.ID, r.c.quota.buckets(licencePart(h.ID), tables)
+	booking.ID, booking.Buckets = r.licence+strings.TrimPrefix(h.ID, licencePart(h.ID)), r.c.quota.buckets(r.licence, tables)
 	if h.Prepared.Before(now) {
 		booking.At = h.Prepared
 	}
-	_, err = books.Count(ctx, booking, e.ID)
-	return err
+	return r.c.count(ctx, booking, e.ID)
 }
 
 // notStarted frees the unit of an import that certainly did not start.
@@ -263,9 +276,9 @@ func (r *reconciliation) look(ctx context.Context, h Handle) (neighbours, error)
 		return n, nil //nolint:nilerr // it is no failure
 	}
 	for _, table := range h.Tables {
-		list, err := store.Entries(ctx, licencePart(h.ID)+table)
+		list, err := store.Entries(ctx, r.licence+table)
 		if err != nil {
-			return n, err
+			return n, fmt.Errorf("the ledger cannot be read: %w", err)
 		}
 		for _, e := range list {
 			_, id, _ := strings.Cut(e.ID, "/")

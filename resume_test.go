@@ -323,9 +323,12 @@ func TestAHandleThatTellsNothingIsRefused(t *testing.T) {
 		"empty":               {},
 		"without an entity":   {ID: "one/1", Prepared: now},
 		"without a time":      {ID: "one/1", Entity: "MyEntity"},
-		"of another licence":  {ID: "two/1", Entity: "MyEntity", Prepared: now},
-		"in a part of it":     {Entity: "MyEntity", Parts: []actito.Handle{{ID: "two/1", Entity: "MyEntity", Prepared: now}}},
-		"with a foreign mark": {ID: "one/1", Entity: "MyEntity", Prepared: now, Mark: "run-A"},
+		"of another licence":  {ID: "two/1", Entity: "MyEntity", Prepared: now, Tables: []string{"16"}},
+		"in a part of it":     {Entity: "MyEntity", Parts: []actito.Handle{{ID: "two/1", Entity: "MyEntity", Prepared: now, Tables: []string{"16"}}}},
+		"without tables":      {ID: "one/1", Entity: "MyEntity", Prepared: now},
+		"in an empty part":    {Entity: "MyEntity", Parts: []actito.Handle{{Entity: "MyEntity", Prepared: now}}},
+		"in parts of a part":  {Entity: "MyEntity", Parts: []actito.Handle{{Parts: []actito.Handle{{ID: "one/1"}}}}},
+		"with a foreign mark": {ID: "one/1", Entity: "MyEntity", Prepared: now, Tables: []string{"16"}, Mark: "run-A"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

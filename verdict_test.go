@@ -2,6 +2,7 @@ package actito
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ const (
 
 func listedAt(start time.Time, change ...func(*Execution)) *Execution {
 	e := &Execution{ID: "1", ETLID: "7", Status: StatusSuccess, Start: start, End: start, Raw: []byte(`{}`),
-		Files: []FileResult{{Name: "c.csv", TableID: "16", Status: StatusSuccess, Read: 3, counted: true}}}
+		Files: []FileResult{{Name: "c.csv", TableID: "16", Status: StatusSuccess, Read: 3, Created: 3, counted: true}}}
 	for _, c := range change {
 		c(e)
 	}
@@ -28,6 +29,16 @@ func listedAt(start time.Time, change ...func(*Execution)) *Execution {
 func shows(text string) func(*Execution) {
 	return func(e *Execution) { e.Raw = fmt.Appendf(nil, `{"any":{"name":["x-%s.zip"]}}`, text) }
 }
+
+// counts tells the numbers of the first file.
+func counts(status ExecutionStatus, read, created, rejected int) func(*Execution) {
+	return func(e *Execution) {
+		f := &e.Files[0]
+		f.Status, f.Read, f.Created, f.Rejected = status, read, created, rejected
+	}
+}
+
+func otherwise(name string) func(*Execution) { return func(e *Execution) { e.Files[0].Name = name } }
 
 func running(e *Execution) {
 	e.Status, e.Files, e.End = StatusRunning, nil, time.Time{}
@@ -44,7 +55,9 @@ func TestWhatAListOfExecutionsSaysAboutAnImport(t *testing.T) {
 		late  bool // the list may not have caught up
 		books neighbours
 		blind bool // the ledger does not know the import
+		long  bool // it was asked for an hour
 		mark  string
+		etl   string // "none" in place of 7
 		want  verdict
 	}{
 		"its own mark":                             {list: unmarked(shows(markArchive + ownMark)), want: itStarted},
@@ -66,7 +79,8 @@ func TestWhatAListOfExecutionsSaysAboutAnImport(t *testing.T) {
 
 		"where marks are shown, none":                                {list: []*Execution{another}, want: itDidNotStart},
 		"where marks are shown, one that is alike without":           {list: append(unmarked(), another), want: itIsInDoubt},
-		"where marks are shown, a similar one without":               {list: append(unmarked(func(e *Execution) { e.Files = nil }), another), want: itDidNotStart},
+		"where marks are shown, a similar one without":               {list: append(unmarked(func(e *Execution) { e.Files = nil }), another), want: itIsInDoubt},
+		"where marks are shown, one of other rows without":           {list: append(unmarked(counts(StatusSuccess, 9, 9, 0)), another), want: itDidNotStart},
 		"where marks are shown, one that runs without":               {list: append(unmarked(running), another), want: itIsOpen},
 		"where only marks of the other kind are shown, one is alike": {list: append(unmarked(), named), want: itStarted},
 		"where only marks of the other kind are shown, two are":      {list: append(unmarked(), like, named), want: itIsInDoubt},
@@ -82,8 +96,13 @@ func TestWhatAListOfExecutionsSaysAboutAnImport(t *testing.T) {
 		"one that is alike beside yesterday's":                           {list: append(unmarked(), listedAt(noon.Add(-24*time.Hour))), want: itStarted},
 		"one that is alike beside one that runs":                         {list: append(unmarked(), unmarked(running)...), want: itIsOpen},
 		"one that the ledger knows as another's":                         {list: unmarked(), books: neighbours{others: map[string]bool{"1": true}}, want: itDidNotStart},
-		"one with other rows":                                            {list: unmarked(func(e *Execution) { e.Files[0].Read = 4 }), want: itDidNotStart},
-		"one with other rows and rejects":                                {list: unmarked(func(e *Execution) { e.Files[0].Read, e.Files[0].Status = 4, StatusWithError }), want: itDidNotStart},
+		"one with more rows":                                             {list: unmarked(counts(StatusSuccess, 4, 4, 0)), want: itDidNotStart},
+		"one with more rows and rejects":                                 {list: unmarked(counts(StatusWithError, 4, 3, 1)), want: itDidNotStart},
+		"one with fewer rows":                                            {list: unmarked(counts(StatusSuccess, 2, 2, 0)), want: itDidNotStart},
+		"one that may have given up after many errors":                   {list: unmarked(counts(StatusWithError, 2, 0, 2)), want: itIsInDoubt},
+		"one that counts no rejected rows as read":                       {list: unmarked(counts(StatusWithError, 2, 2, 1)), want: itIsInDoubt},
+		"one that counts its header":                                     {list: unmarked(counts(StatusSuccess, 4, 3, 0)), want: itIsInDoubt},
+		"one of as many rows, that do not add up":                        {list: unmarked(counts(StatusSuccess, 3, 2, 0)), want: itIsInDoubt},
 		"one into another table":                                         {list: unmarked(func(e *Execution) { e.Files[0].TableID = "17" }), want: itDidNotStart},
 		"one of another ETL":                                             {list: unmarked(func(e *Execution) { e.ETLID = "8" }), want: itDidNotStart},
 		"one that started the day before yesterday":                      {list: []*Execution{listedAt(noon.Add(-27 * time.Hour))}, want: itDidNotStart},
@@ -94,19 +113,34 @@ func TestWhatAListOfExecutionsSaysAboutAnImport(t *testing.T) {
 		"one that does not say its ETL":                                  {list: unmarked(func(e *Execution) { e.ETLID = "" }), want: itIsInDoubt},
 		"one that names no files":                                        {list: unmarked(func(e *Execution) { e.Files = nil }), want: itIsInDoubt},
 		"one that names its files otherwise, with the same rows":         {list: unmarked(func(e *Execution) { e.Files[0].Name = "7" }), want: itIsInDoubt},
-		"one of other files, with other rows":                            {list: unmarked(func(e *Execution) { e.Files[0].Name, e.Files[0].Read = "d.csv", 9 }), want: itDidNotStart},
-		"one that failed, so that its rows are not counted":              {list: unmarked(func(e *Execution) { e.Files[0].Status, e.Files[0].Read = StatusFailed, 0 }), want: itIsInDoubt},
-		"one that failed, and names its files otherwise":                 {list: unmarked(func(e *Execution) { e.Files[0] = FileResult{Name: "7", Status: StatusFailed, counted: true} }), want: itIsInDoubt},
+		"one of other files, with other rows":                            {list: unmarked(otherwise("d.csv"), counts(StatusSuccess, 9, 9, 0)), want: itDidNotStart},
+		"one of other files, that counts its header":                     {list: unmarked(otherwise("d.csv"), counts(StatusSuccess, 4, 3, 0)), want: itIsInDoubt},
+		"one of other files, into another table":                         {list: unmarked(otherwise("d.csv"), func(e *Execution) { e.Files[0].TableID = "17" }), want: itDidNotStart},
+		"one that names its files otherwise, and one that was left out": {list: unmarked(otherwise("7"), func(e *Execution) {
+			e.Files = append(e.Files, FileResult{Name: "8", Status: StatusSuccess, counted: true})
+		}), want: itIsInDoubt},
+		"a one shot beside an ETL's, where one shots may have ETLs": {list: unmarked(), etl: "none", want: itIsInDoubt},
+		"a one shot beside an ETL's, where marks are shown":         {list: append(unmarked(), named), etl: "none", mark: markName + ownMark, want: itDidNotStart},
+		"a one shot beside an ETL's of other rows":                  {list: unmarked(counts(StatusSuccess, 9, 9, 0)), etl: "none", want: itDidNotStart},
+		"one in a status that nobody knows":                         {list: unmarked(running, func(e *Execution) { e.Status = "HALTED" }), want: itIsOpen},
+		"one in a status that nobody knows, for an hour":            {list: unmarked(running, func(e *Execution) { e.Status = "HALTED" }), long: true, want: itIsInDoubt},
+		"one that runs for an hour":                                 {list: unmarked(running), long: true, want: itIsOpen},
+		"one that failed, so that its rows are not counted":         {list: unmarked(func(e *Execution) { e.Files[0].Status, e.Files[0].Read = StatusFailed, 0 }), want: itIsInDoubt},
+		"one that failed, and names its files otherwise":            {list: unmarked(func(e *Execution) { e.Files[0] = FileResult{Name: "7", Status: StatusFailed, counted: true} }), want: itIsInDoubt},
 		"one with a file more": {list: unmarked(func(e *Execution) {
-			e.Files = append(e.Files, FileResult{Name: "d.csv", Status: StatusSuccess, Read: 1, counted: true})
+			e.Files = append(e.Files, FileResult{Name: "d.csv", Status: StatusSuccess, Read: 1, Created: 1, counted: true})
 		}), want: itIsInDoubt},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := clues{Handle: Handle{ID: "1/a", ETLID: "7", Mark: markArchive + ownMark, Prepared: noon, Files: []HandleFile{{"c.csv", 3, "16"}}},
-				list: tt.list, caughtUp: !tt.late, neighbours: tt.books}
+			c := clues{Handle: Handle{ID: "1/a", ETLID: "7", Mark: markArchive + ownMark, Prepared: noon, Files: []HandleFile{{"c.csv", 3, "16"}},
+				Tables: []string{"16"}},
+				list: tt.list, caughtUp: !tt.late, long: tt.long, neighbours: tt.books}
 			if tt.mark != "" {
-				c.Mark = ""
+				c.Mark = strings.TrimPrefix(tt.mark, "none")
+			}
+			if tt.etl != "" {
+				c.ETLID = ""
 			}
 			if c.own == nil && !tt.blind {
 				c.own = &QuotaEntry{State: "held"}

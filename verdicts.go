@@ -67,8 +67,8 @@ type Account struct {
 	Unknown  int // of which the server did not say what became of them, such as those of a file that failed midway
 }
 
-// Account counts the rows of an execution that has ended. Where it was started by another process, only those that the
-// server read are known to have been sent.
+// Account counts the rows of an execution that has ended. Where Sent is nil, only those that the server read are known to
+// have been sent.
 func (e *Execution) Account() Account {
 	t := e.Totals()
 	a := Account{Accepted: t.Created + t.Updated, Rejected: t.Rejected, Refused: len(e.Refused)}

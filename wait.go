@@ -37,10 +37,11 @@ func WaitProgress(f func(*Execution)) CallOption { return func(o *callOptions) {
 // webhook that reaches another process ends no wait here; polling does.
 //
 // It returns the latest state that it saw, which is never nil, and an [ImportError] if rows were rejected ([Tolerate]
-// allows for some), a file was not loaded, or the server's numbers do not add up to the rows that were sent. Failures that may pass are tolerated for ten minutes, and an execution that
-// is not found for its first minute. A status that is not known counts as running; if it stays the same for an hour, the
-// error matches [ErrStatusUnknown]. One that is known may stay for as long as the context lasts: give it a deadline.
-// When the context ends, so does the wait, with an error; the import goes on.
+// allows for some), a file was not loaded, or the server's numbers do not add up to the rows that were sent. Failures
+// that may pass are tolerated for ten minutes, and an execution that is not found for its first minute. A status that is
+// not known counts as running; if it stays the same for an hour, the error matches [ErrStatusUnknown]. One that is known
+// may stay for as long as the context lasts: give it a deadline. When the context ends, so does the wait, with an error;
+// the import goes on.
 //
 // Of an execution with Parts, each is waited for. The result has the worst status, and is under way while one of them
 // is; all files, the earliest start and the latest end.
@@ -62,7 +63,8 @@ func (s *ExecutionService) seeThrough(ctx context.Context, e *Execution, progres
 	case e != nil && len(e.Parts) > 0:
 		return s.seePartsThrough(ctx, e, progress, opts)
 	case e == nil || e.ID == "" && !e.Ended():
-		return &Execution{}, &ValidationError{Column: "execution", Rule: "no-execution", Detail: "there is no execution to wait for: what started it failed"}
+		return &Execution{}, &ValidationError{Column: "execution", Rule: "no-execution",
+			Detail: "there is no execution to wait for: what started it failed"}
 	case e.Ended():
 		return e, nil
 	}
@@ -140,7 +142,9 @@ func (e *Execution) keep(old *Execution) {
 
 // seePartsThrough waits for one part after the other, as the server runs them. One that cannot be waited for leaves the
 // others alone.
-func (s *ExecutionService) seePartsThrough(ctx context.Context, e *Execution, progress func(*Execution), opts []CallOption) (*Execution, error) {
+func (s *ExecutionService) seePartsThrough(
+	ctx context.Context, e *Execution, progress func(*Execution), opts []CallOption,
+) (*Execution, error) {
 	whole := *e
 	whole.Parts = slices.Clone(e.Parts)
 	var errs []error

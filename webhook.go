@@ -48,7 +48,8 @@ const (
 	EventSegment      EventType = "UPDATED_SEGMENT"
 )
 
-// WebhookSubscription asks Actito to POST one type of events to a URL. Printed, it shows neither URL nor headers.
+// WebhookSubscription asks Actito to POST one type of events to a URL. Printed, logged or encoded in
+// JSON, it shows neither URL nor headers.
 type WebhookSubscription struct {
 	On        WebhookSource
 	Of        string // the ETL's id; the table's id or name
@@ -67,6 +68,9 @@ func (s WebhookSubscription) Format(f fmt.State, _ rune) {
 
 // LogValue is what a log may hold.
 func (s WebhookSubscription) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
+
+// MarshalJSON writes what a print shows: what is sent is encoded elsewhere.
+func (s WebhookSubscription) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(s)) }
 
 // Subscribe makes a subscription and returns its id. The call is seen in use; its value for ETLs, and that their events
 // are named STARTED and FINISHED here, are assumed. It is repeated only after failures in which the server certainly did
@@ -133,7 +137,8 @@ func (s WebhookSubscription) check() error {
 	case err != nil || target.Hostname() == "" || target.User != nil || target.Fragment != "":
 		return wrong("TargetURL", "webhook-target", "it must be a URL with a host, and without user and fragment")
 	case target.Scheme != "https" && (target.Scheme != "http" || !isLoopback(target.Hostname())):
-		return wrong("TargetURL", "webhook-target", "it must be https, since the secret travels with each webhook; plain http is accepted to loopback only")
+		return wrong("TargetURL", "webhook-target",
+			"it must be https, since the secret travels with each webhook; plain http is accepted to loopback only")
 	}
 	for name, value := range s.Headers {
 		if !isHeaderName(name) || !isHeaderValue(value) {
@@ -144,7 +149,9 @@ func (s WebhookSubscription) check() error {
 }
 
 func isHeaderName(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) })
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
 }
 
 // isHeaderValue says whether s arrives as it was sent.

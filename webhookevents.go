@@ -139,7 +139,8 @@ func (p webhookPayload) event(item json.RawMessage, bulk bool) (webhookEvent, er
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
 func (p webhookPayload) dataEvent(item json.RawMessage) (*DataEvent, error) {
-	e := &DataEvent{ID: string(p.ID), Table: TableType(p.TableType), TableID: string(p.TableID), Type: EventType(p.EventType), Values: map[string]string{}}
+	e := &DataEvent{ID: string(p.ID), Table: TableType(p.TableType), TableID: string(p.TableID), Type: EventType(p.EventType),
+		Values: map[string]string{}}
 	if e.Type == "UPDATED_SUBSCRIPTIONS" {
 		e.Type = EventSubscription
 	}
