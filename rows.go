@@ -142,8 +142,8 @@ func DataRows[T any](name string, rows iter.Seq2[T, error], opts ...RowsOption) 
 // FromSlice makes rows of a slice, for [DataRows], Rows and UpsertEach.
 func FromSlice[T any](rows []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for _, row := range rows {
-			if !yield(row, nil) {
+		for i := range rows {
+			if !yield(rows[i], nil) {
 				return
 			}
 		}

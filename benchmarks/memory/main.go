@@ -119,6 +119,9 @@ func load(ctx context.Context, client *actito.Client, file actito.InputFile, dat
 	attempts := 0
 	started, err := client.ETLs.RunOnce(ctx, actito.Definition{Name: "memory", Files: []actito.InputFile{file}}, data,
 		actito.OnProgress(func(p actito.Progress) {
+			if p.Phase != actito.Uploading {
+				return
+			}
 			if p.Sent <= sent.Sent || sent.Total == 0 {
 				attempts++
 			}

@@ -19,7 +19,7 @@ type random struct {
 }
 
 // randomLength is that of the rows of importRandom as text, of which about three quarters are left once compressed.
-const randomLength = 130_000_000
+const randomLength = 129_680_000
 
 // randomRows makes CSV lines of random text.
 type randomRows struct {
