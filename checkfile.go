@@ -250,9 +250,9 @@ func (f *fileCheck) keys() error {
 			continue
 		}
 		state, line := c.keys.add(value, f.line())
-		if c.keys.size() > maxCheckedKeys {
+		if c.keys.size() > c.keys.most {
 			return &ValidationError{File: f.data.name, Column: c.name, Rule: "too-many-keys",
-				Detail: fmt.Sprintf("the column has more than %d different values: check the file in parts", maxCheckedKeys)}
+				Detail: fmt.Sprintf("the column has more than %d different values: check the file in parts", c.keys.most)}
 		}
 		var w defect
 		switch {

@@ -12,19 +12,11 @@ const maxCheckedKeys = 10_000_000
 // A keySet remembers the values of a column by hashes of 16 bytes, and the line in which each stands first.
 type keySet struct {
 	seeds   [2]maphash.Seed
-	first   map[keyHash]firstKey // by the value without case
-	cased   map[keyHash]uint32   // lines of values that differ from one in first by case only
+	first   keyTable // by the value without case
+	cased   keyTable // by the value with case: those that differ from one in first by case only
+	most    int      // values that it may hold
 	scratch []byte
 	filled  bool // a column holds the values
-}
-
-// A keyHash is 16 bytes, so that two values never share one.
-type keyHash [2]uint64
-
-// firstKey is the first of the values that are the same without case.
-type firstKey struct {
-	line  uint32
-	exact uint32 // of the hash with case: few values are compared with it
 }
 
 // keyState says whether a value is in a set.
@@ -37,46 +29,43 @@ const (
 )
 
 func newKeySet() *keySet {
-	return &keySet{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, first: map[keyHash]firstKey{}}
+	return &keySet{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, most: maxCheckedKeys}
 }
 
 // find looks a value up and tells the line of the one that it found.
 func (s *keySet) find(value []byte) (state keyState, line int) {
-	folded, exact := s.hash(value)
-	return s.lookUp(folded, exact)
+	return s.lookUp(s.hash(value))
 }
 
-// add looks a value up, and remembers it if it is not there in the same case.
+// add looks a value up, and remembers it if it is not there in the same case. Lines begin with 1.
 func (s *keySet) add(value []byte, line int) (state keyState, first int) {
 	folded, exact := s.hash(value)
 	state, first = s.lookUp(folded, exact)
-	switch at := uint32(min(line, 1<<32-1)); state { //nolint:gosec // a file of more lines has too many keys
+	at := uint32(min(line, 1<<32-1)) //nolint:gosec // a file of more lines has too many keys
+	switch state {
 	case keyAbsent:
-		s.first[folded] = firstKey{at, uint32(exact[0])} //nolint:gosec // a part of the hash
+		s.first.add(keyEntry{folded, exact[0], at})
 	case keyOtherCase:
-		if s.cased == nil {
-			s.cased = map[keyHash]uint32{}
-		}
-		s.cased[exact] = at
+		s.cased.add(keyEntry{exact, exact[0], at})
 	}
 	return state, first
 }
 
 func (s *keySet) lookUp(folded, exact keyHash) (keyState, int) {
-	f, found := s.first[folded]
-	if !found {
+	first := s.first.get(folded)
+	switch {
+	case first.line == 0:
 		return keyAbsent, 0
+	case first.exact == exact[0]:
+		return keyPresent, int(first.line)
 	}
-	if f.exact == uint32(exact[0]) { //nolint:gosec // a part of the hash
-		return keyPresent, int(f.line)
+	if same := s.cased.get(exact); same.line > 0 {
+		return keyPresent, int(same.line)
 	}
-	if line, found := s.cased[exact]; found {
-		return keyPresent, int(line)
-	}
-	return keyOtherCase, int(f.line)
+	return keyOtherCase, int(first.line)
 }
 
-func (s *keySet) size() int { return len(s.first) + len(s.cased) }
+func (s *keySet) size() int { return s.first.size + s.cased.size }
 
 // hash hashes a value without case and with it.
 func (s *keySet) hash(value []byte) (folded, exact keyHash) {
@@ -106,5 +95,63 @@ func (s *keySet) hash(value []byte) (folded, exact keyHash) {
 }
 
 func (s *keySet) sum(b []byte) keyHash {
-	return keyHash{maphash.Bytes(s.seeds[0], b), maphash.Bytes(s.seeds[1], b)}
+	high, low := maphash.Bytes(s.seeds[0], b), maphash.Bytes(s.seeds[1], b)
+	return keyHash{uint32(high >> 32), uint32(high), uint32(low)} //nolint:gosec // the parts of a hash
+}
+
+// A keyTable finds entries by their hashes, in half the memory of a map. It is in parts by the first byte of the hash,
+// each of which grows alone and by a quarter, so that growing needs little memory more.
+type keyTable struct {
+	size  int
+	parts [256]keyPart
+}
+
+type keyPart struct {
+	used    int
+	entries []keyEntry // in the order of the second word of their hashes, but for those whose place was taken
+}
+
+// A keyHash is the hash of a value without case. With a word of that of the value itself it makes the 16 bytes that two
+// values never share.
+type keyHash [3]uint32
+
+type keyEntry struct {
+	hash  keyHash
+	exact uint32 // of the value itself
+	line  uint32 // 0 if the entry is free
+}
+
+// get returns the entry of a hash, and a free one if there is none.
+func (t *keyTable) get(hash keyHash) (e keyEntry) {
+	if p := &t.parts[hash[0]>>24]; p.used > 0 {
+		e = *p.place(hash)
+	}
+	return e
+}
+
+// add adds an entry whose hash is not there.
+func (t *keyTable) add(e keyEntry) {
+	p := &t.parts[e.hash[0]>>24]
+	if old := p.entries; (p.used+1)*8 > len(old)*7 {
+		p.entries = make([]keyEntry, len(old)+len(old)/4+8)
+		for _, e := range old {
+			if e.line > 0 {
+				*p.place(e.hash) = e
+			}
+		}
+	}
+	*p.place(e.hash) = e
+	p.used++
+	t.size++
+}
+
+// place finds the entry of a hash, or the free one that it would take. One in eight at least is free.
+func (p *keyPart) place(hash keyHash) *keyEntry {
+	i := int(uint64(hash[1]) * uint64(len(p.entries)) >> 32)
+	for p.entries[i].line > 0 && p.entries[i].hash != hash {
+		if i++; i == len(p.entries) {
+			i = 0
+		}
+	}
+	return &p.entries[i]
 }

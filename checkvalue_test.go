@@ -3,6 +3,7 @@ package actito
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"maps"
 	"math"
 	"regexp"
@@ -281,6 +282,57 @@ func checkedRows(t testing.TB, n int) (*fileCheck, [][]byte) {
 	return f, rows
 }
 
+func TestMoreKeysThanACheckHoldsAreAnError(t *testing.T) {
+	t.Parallel()
+	for most, rule := range map[int]string{100: "", 99: "too-many-keys"} {
+		f, rows := checkedRows(t, 100)
+		f.columns[0].keys.most = most
+		rows = append(rows, rows...) // the same keys again are no more
+		err := f.sink.readFrom(t.Context(), bytes.NewReader(bytes.Join(rows, nil)))
+		f.sink.flush(true)
+		if err = errors.Join(err, f.sink.err); rule == "" {
+			require.NoError(t, err)
+			require.Equal(t, 200, f.counts().Rows)
+			continue
+		}
+		refused, ok := errors.AsType[*ValidationError](err)
+		require.True(t, ok, "%v", err)
+		require.Equal(t, ValidationError{File: "f.csv", Column: f.columns[0].name, Rule: rule, Detail: refused.Detail}, *refused)
+		require.Contains(t, refused.Detail, "more than 99 different values")
+		require.Equal(t, 100, f.counts().Rows, "the first that is too many ends the reading")
+	}
+}
+
+func TestKeysAreFoundAgain(t *testing.T) {
+	t.Parallel()
+	keys := newKeySet()
+	const n = 30_000 // each part of the table grows many times
+	for i := range n {
+		for at, key := range []string{"Key", "key", "KEY"} {
+			state, first := keys.add([]byte(key+strconv.Itoa(i)), 3*i+at+1)
+			want, line := keyOtherCase, 3*i+1
+			if at == 0 {
+				want, line = keyAbsent, 0
+			}
+			require.Equal(t, want, state)
+			require.Equal(t, line, first)
+		}
+	}
+	require.Equal(t, 3*n, keys.size())
+	for i := range n {
+		for at, key := range []string{"Key", "key", "KEY"} {
+			state, line := keys.find([]byte(key + strconv.Itoa(i)))
+			require.Equal(t, keyPresent, state)
+			require.Equal(t, 3*i+at+1, line)
+		}
+		state, line := keys.find([]byte("kEY" + strconv.Itoa(i)))
+		require.Equal(t, keyOtherCase, state)
+		require.Equal(t, 3*i+1, line)
+		state, _ = keys.find([]byte("key" + strconv.Itoa(i+n)))
+		require.Equal(t, keyAbsent, state)
+	}
+}
+
 func BenchmarkDryRun(b *testing.B) {
 	f, rows := checkedRows(b, 200_000)
 	text := bytes.Join(rows, nil)
@@ -305,7 +357,7 @@ func BenchmarkDryRunKeys(b *testing.B) {
 		var buf []byte
 		for i := range n {
 			buf = strconv.AppendInt(buf[:0], int64(i), 10)
-			keys.add(buf, i)
+			keys.add(buf, i+1)
 		}
 		runtime.GC()
 		runtime.ReadMemStats(&after)

@@ -153,17 +153,16 @@ func (d DateTime) appendIn(dst []byte, loc *time.Location) ([]byte, error) {
 	if d.IsZero() {
 		return dst, nil
 	}
-	t := d.Time()
-	_, offset := t.In(loc).Zone()
-	t = t.Add(time.Duration(offset) * time.Second) // so that the zone is looked up once
-	year, month, day := t.Date()
+	_, offset := d.Time().In(loc).Zone()
+	local := DateTime{d.seconds + int64(offset)} // so that the zone is looked up once
+	year, month, day := local.Time().Date()
 	if year < 1 || year > 9999 {
 		return dst, &ValidationError{Rule: "impossible-date", Detail: "the year is outside 1 to 9999"}
 	}
-	hour, minute, second := t.Clock()
-	dst = appendTwo(append(appendDate(dst, year, month, day), ' '), hour)
-	dst = appendTwo(append(dst, ':'), minute)
-	return appendTwo(append(dst, ':'), second), nil
+	second := int(local.seconds % (24 * 60 * 60))
+	dst = appendTwo(append(appendDate(dst, year, month, day), ' '), second/3600)
+	dst = appendTwo(append(dst, ':'), second/60%60)
+	return appendTwo(append(dst, ':'), second%60), nil
 }
 
 // parseDateTime reads Actito's text form in loc, or RFC 3339.

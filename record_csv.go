@@ -8,17 +8,13 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/actito-go/actito/internal/csvrow"
 )
 
 // listSeparator stands between the values of a multi-valued attribute in a CSV cell, as in the vendor's exports.
 const listSeparator = ","
-
-// wordCharacters are all that numbers, booleans, dates and date-times are written with. They need no quotes unless one of
-// these is the separator.
-const wordCharacters = "0123456789+-.: TRUEFALS"
 
 // columns are the columns of a CSV file made of rows of type T. They hold the row that is being written, so they serve
 // one goroutine at a time.
@@ -34,14 +30,19 @@ type columns[T any] struct {
 type cell struct {
 	*field
 	v     reflect.Value // the value; of an Opt, what is in it
+	at    any           // a pointer to v, to a basic type if v is of one; nil of lists and pointers
 	plain bool          // it always is a value
-	bare  bool          // it is written with nothing but wordCharacters
+	bare  bool          // a number, boolean, date or date-time, which needs no quotes
 	state *optState     // of an Opt, or nil
+}
 
-	// v, if it is one of these.
-	text     *string
-	appender encoding.TextAppender
-	dateTime *DateTime
+// basics are the types whose values are written without reflection.
+var basics = map[reflect.Kind]reflect.Type{
+	reflect.String:  reflect.TypeFor[*string](),
+	reflect.Bool:    reflect.TypeFor[*bool](),
+	reflect.Int:     reflect.TypeFor[*int](),
+	reflect.Int64:   reflect.TypeFor[*int64](),
+	reflect.Float64: reflect.TypeFor[*float64](),
 }
 
 // blanks tell what the empty cells of a line stand for, which the line itself cannot: each is the name of the first
@@ -54,7 +55,7 @@ type blanks struct {
 // order; maps need names, since no row can tell what the next one holds. Subscriptions and segmentations are columns
 // only if asked for: people unsubscribe inside Actito, and a file must not subscribe them again.
 func (c *codec[T]) columns(names []string, consents bool) (*columns[T], error) {
-	cols := &columns[T]{codec: c}
+	cols := &columns[T]{codec: c, row: new(T)}
 	switch {
 	case len(names) > 0:
 		for _, name := range names {
@@ -80,7 +81,6 @@ func (c *codec[T]) columns(names []string, consents bool) (*columns[T], error) {
 		return nil, fmt.Errorf("actito: %s has no field that a file may hold", reflect.TypeFor[T]())
 	}
 	if !c.isMap {
-		cols.row = new(T)
 		for _, f := range cols.fields {
 			cols.cells = append(cols.cells, member{f, reflect.ValueOf(cols.row).Elem().FieldByIndex(f.index)}.cell())
 		}
@@ -143,11 +143,13 @@ func (cols *columns[T]) appendRow(dst []byte, sep byte, enc Encoding, row *T) ([
 	var b blanks
 	var line []byte
 	var err error
-	n := notation{loc: cols.codec.loc, sep: sep, bare: strings.IndexByte(wordCharacters, sep) < 0, latin1: enc == ISO88591}
+	n := notation{loc: cols.codec.loc, sep: sep, bare: sep == ',' || sep == ';' || sep == '\t' || sep == '|', latin1: enc == ISO88591}
 	if cols.codec.isMap {
 		line, err = cols.appendMap(dst, &n, any(*row).(map[string]any), &b)
 	} else {
-		*cols.row = *row
+		if row != cols.row {
+			*cols.row = *row
+		}
 		line, err = cols.appendCells(dst, &n, &b)
 	}
 	if err != nil {
@@ -238,16 +240,14 @@ func (m member) cell() cell {
 		state, value := m.v.Addr().Interface().(optional).slot()
 		c.state, c.v = state, reflect.ValueOf(value).Elem()
 	}
-	switch {
-	case m.list || m.wrap == wrapPointer:
-	case m.kind == stringKind:
-		c.text = c.v.Addr().Convert(reflect.TypeFor[*string]()).Interface().(*string)
-	case m.kind == appenderKind:
-		c.appender = c.v.Addr().Interface().(encoding.TextAppender)
-	case m.kind == dateTimeKind:
-		c.dateTime = c.v.Addr().Interface().(*DateTime)
+	if !m.list && m.wrap != wrapPointer {
+		p := c.v.Addr()
+		if basic := basics[c.v.Kind()]; basic != nil && (m.kind == stringKind || m.kind >= intKind) {
+			p = p.Convert(basic)
+		}
+		c.at = p.Interface()
 	}
-	_, date := c.appender.(*Date)
+	_, date := c.at.(*Date)
 	c.bare = date || m.kind >= dateTimeKind && !m.list
 	c.plain = m.wrap == wrapNone && !m.list && !m.omitZero
 	return c
@@ -256,33 +256,52 @@ func (m member) cell() cell {
 // append appends the value that is there. One that is set but whose text is empty counts as null: either wants the
 // attribute empty.
 func (c *cell) append(dst []byte, n *notation) ([]byte, optState, error) {
-	v, state := c.v, stateSet
-	switch {
-	case c.plain:
-	case c.state != nil:
+	state := stateSet
+	if c.state != nil {
 		state = *c.state
-	default:
-		v, state = c.content(v)
+	} else if !c.plain {
+		_, state = c.content(c.v)
 	}
-	switch {
-	case state == stateNull && c.section != attributeSection:
-		return dst, state, c.refuse(errNullConsent)
-	case state != stateSet:
+	if state != stateSet {
+		if state == stateNull && c.section != attributeSection {
+			return dst, state, c.refuse(errNullConsent)
+		}
 		return dst, state, nil
 	}
 	start := len(dst)
 	var err error
-	switch {
-	case c.text != nil:
-		dst = append(dst, *c.text...)
-	case c.dateTime != nil:
-		dst, err = c.dateTime.appendIn(dst, n.loc)
-	case c.appender != nil:
-		dst, err = c.appender.AppendText(dst)
-	case c.list:
-		dst, err = c.appendList(dst, v, *n)
+	switch p := c.at.(type) {
+	case *string:
+		if *p != "" {
+			if dst, err = appendCell(dst, *p, n); err != nil {
+				err = c.refuse(err)
+			}
+			return dst, state, err
+		}
+	case *bool:
+		dst = appendBool(dst, *p)
+	case *int:
+		dst = strconv.AppendInt(dst, int64(*p), 10)
+	case *int64:
+		dst = strconv.AppendInt(dst, *p, 10)
+	case *float64:
+		dst, err = appendFloat(dst, *p, 64)
+	case *DateTime:
+		dst, err = p.appendIn(dst, n.loc)
+	case *Date:
+		dst, err = p.AppendText(dst)
+	case encoding.TextAppender:
+		dst, err = p.AppendText(dst)
 	default:
-		dst, err = c.appendText(dst, v, *n)
+		v := c.v
+		if c.wrap == wrapPointer {
+			v = v.Elem()
+		}
+		if c.list {
+			dst, err = c.appendList(dst, v, *n)
+		} else {
+			dst, err = c.appendText(dst, v, *n)
+		}
 	}
 	switch {
 	case err != nil:
@@ -302,12 +321,26 @@ func (c *cell) append(dst []byte, n *notation) ([]byte, optState, error) {
 	return dst, state, err
 }
 
-// finishCell makes the raw text at dst[start:] a cell in the encoding of the file.
+// appendCell appends text as a cell in the encoding of the file.
+func appendCell(dst []byte, text string, n *notation) ([]byte, error) {
+	start := len(dst)
+	dst, plain := csvrow.AppendCell(dst, text, n.sep)
+	if plain {
+		return dst, nil
+	}
+	return encodeCell(dst, start, n)
+}
+
+// finishCell makes the raw text at dst[start:] such a cell.
 func finishCell(dst []byte, start int, n *notation) ([]byte, error) {
 	dst, plain := csvrow.Quote(dst, start, n.sep)
 	if plain {
 		return dst, nil
 	}
+	return encodeCell(dst, start, n)
+}
+
+func encodeCell(dst []byte, start int, n *notation) ([]byte, error) {
 	if err := checkText(dst[start:]); err != nil || !n.latin1 {
 		return dst, err
 	}

@@ -143,8 +143,8 @@ func DataRows[T any](name string, rows iter.Seq2[T, error], opts ...RowsOption) 
 // FromSlice makes rows of a slice, for [DataRows], Rows and UpsertEach.
 func FromSlice[T any](rows []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for _, row := range rows {
-			if !yield(row, nil) {
+		for i := range rows {
+			if !yield(rows[i], nil) {
 				return
 			}
 		}
@@ -218,10 +218,10 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Ro
 		if err := sink.writeHeader(ctx, cols.header(), line); err != nil {
 			return err
 		}
-		var row T // one for all, so that a row costs no allocation
+		row := cols.row // one for all, so that a row costs no allocation
 		n := 0
 		leaveOut := func(reason string, err error) {
-			_, key, _, _ := c.key(&row) // an invalid row may have none
+			_, key, _, _ := c.key(row) // an invalid row may have none
 			sink.refused = append(sink.refused, Refusal{File: name, Row: n, Reason: reason, Key: key, Err: err})
 		}
 		for next, err := range rows {
@@ -229,15 +229,15 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Ro
 			if err != nil {
 				return fmt.Errorf("actito: %s: row %d: %w", name, n, err)
 			}
-			row = next
-			if reason, refused := refuse(row); refused {
+			*row = next
+			if reason, refused := refuse(*row); refused {
 				if err := sink.usable(ctx); err != nil {
 					return err
 				}
 				leaveOut(reason, nil)
 				continue
 			}
-			cells, empty, err := cols.appendRow(line[:0], sink.separator, sink.encoding, &row)
+			cells, empty, err := cols.appendRow(line[:0], sink.separator, sink.encoding, row)
 			invalid := err != nil
 			unwritten := invalid
 			if invalid {

@@ -15,7 +15,7 @@ const (
 	// assumed: the documented 100 MB are decimal, and are counted on the file as sent, which is compressed.
 	maxFileSize = 100_000_000
 	// What is smaller once compressed, as most imports are, never touches the disk.
-	stagingMemory = 4 << 20
+	stagingMemory = 2 << 20
 )
 
 // FileTooLargeError is a file that was refused here, before anything was sent or counted, since Actito would refuse it.

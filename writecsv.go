@@ -37,12 +37,12 @@ func WriteCSV[T any](w io.Writer, rows iter.Seq2[T, error], opts ...ColumnOption
 		return err
 	}
 	n := 0
-	for row, err := range rows {
+	for *cols.row, err = range rows {
 		n++
 		if err != nil {
 			return fmt.Errorf("actito: row %d: %w", n, err)
 		}
-		if block, _, err = cols.appendRow(block, ',', UTF8, &row); err != nil {
+		if block, _, err = cols.appendRow(block, ',', UTF8, cols.row); err != nil {
 			return atRow(err, "", n)
 		}
 		if len(block) >= csvBlock {

@@ -2,7 +2,7 @@
 // it talks to runs in another process: a minimal server that speaks the same wire, since what a fake needs to load
 // gigabytes into its tables would take minutes. It refuses each import's first attempt with a 429, once all bytes are there.
 //
-//	cd benchmarks && go run ./memory [import] [large] [rejects]
+//	cd benchmarks && go run ./memory [import] [large] [rejects] [source]
 //
 // It fails if one of the figures is above 32 MiB. The peak is the one that Linux reports; where it does not, only Go's
 // own figure is printed.
@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/actito-go/actito"
 )
@@ -61,6 +62,7 @@ func run(ctx context.Context, names []string) error {
 		{"import", importRandom},
 		{"large", importLarge},
 		{"rejects", readRejects},
+		{"source", readSource},
 	} {
 		if len(names) > 0 && !slices.Contains(names, task.name) {
 			continue
@@ -115,10 +117,14 @@ func startServer(ctx context.Context) (url string, stop func(), err error) {
 
 // load runs an import and sees that it was repeated.
 func load(ctx context.Context, client *actito.Client, file actito.InputFile, data actito.Data) (string, error) {
-	var sent actito.Progress
+	var staged, sent actito.Progress
 	attempts := 0
 	started, err := client.ETLs.RunOnce(ctx, actito.Definition{Name: "memory", Files: []actito.InputFile{file}}, data,
 		actito.OnProgress(func(p actito.Progress) {
+			if p.Phase == actito.Staging {
+				staged = p
+				return
+			}
 			if p.Sent <= sent.Sent || sent.Total == 0 {
 				attempts++
 			}
@@ -133,7 +139,7 @@ func load(ctx context.Context, client *actito.Client, file actito.InputFile, dat
 	if attempts != 2 {
 		return "", fmt.Errorf("%d attempts", attempts)
 	}
-	return fmt.Sprintf("%d rows, %d bytes as sent, in 2 attempts", sent.Rows, sent.Total), nil
+	return fmt.Sprintf("%d rows, %d bytes of CSV, %d as sent, in 2 attempts", sent.Rows, staged.Sent, sent.Total), nil
 }
 
 // importRandom imports just under 100,000,000 bytes as sent that do not compress.
@@ -143,7 +149,7 @@ func importRandom(ctx context.Context, client *actito.Client) (string, error) {
 		return "", err
 	}
 	return load(ctx, client, customers.InputFile("customers.csv"), actito.DataReader("customers.csv", io.MultiReader(
-		strings.NewReader("customerID,firstName,lastName\n"), newRandomRows())))
+		strings.NewReader("customerID,firstName,lastName\n"), randomRows())))
 }
 
 // importLarge imports 1 GB of rows that compress well.
@@ -157,22 +163,32 @@ func importLarge(ctx context.Context, client *actito.Client) (string, error) {
 
 // readRejects reads back as many rejects as the server makes.
 func readRejects(ctx context.Context, client *actito.Client) (string, error) {
+	return read(ctx, client, func(int) int { return 0 })
+}
+
+// readSource does so with the file alongside that they came from.
+func readSource(ctx context.Context, client *actito.Client) (string, error) {
+	return read(ctx, client, func(reject int) int { return 2*reject + 1 }, actito.Source(actito.DataReader("customers.csv", rejectedSource())))
+}
+
+// read reads rejects whose lines in the file that they came from are known.
+func read(ctx context.Context, client *actito.Client, sourceLine func(reject int) int, opts ...actito.RejectsOption) (string, error) {
 	customers, err := actito.Profiles[customer](client, "Customers")
 	if err != nil {
 		return "", err
 	}
-	rows := 0
-	for reject, err := range customers.Rejects(ctx, &actito.Execution{ID: rejectedExecution}) {
+	start, rows := time.Now(), 0
+	for reject, err := range customers.Rejects(ctx, &actito.Execution{ID: rejectedExecution}, opts...) {
 		if err != nil {
 			return "", err
 		}
-		if reject.RowErr != nil || reject.Key == "" || reject.Column != "emailAddress" {
+		rows++
+		if reject.RowErr != nil || reject.Key == "" || reject.Column != "emailAddress" || reject.SourceLine != sourceLine(rows) {
 			return "", fmt.Errorf("line %d is not what the server sent: %w", reject.Line, reject.RowErr)
 		}
-		rows++
 	}
 	if rows != rejectedRows {
 		return "", fmt.Errorf("%d rejects", rows)
 	}
-	return fmt.Sprintf("%d rejects read", rows), nil
+	return fmt.Sprintf("%d rejects read, %.0f rows/s with the download", rows, float64(rows)/time.Since(start).Seconds()), nil
 }

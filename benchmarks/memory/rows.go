@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/base64"
+	"fmt"
 	"io"
 	"iter"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/actito-go/actito"
@@ -19,39 +21,46 @@ type random struct {
 }
 
 // randomLength is that of the rows of importRandom as text, of which about three quarters are left once compressed.
-const randomLength = 130_000_000
+const randomLength = 129_680_000
 
-// randomRows makes CSV lines of random text.
-type randomRows struct {
-	source *rand.ChaCha8
+// lines is a file that is made while it is read.
+type lines struct {
+	next   func(line []byte) []byte // appends a line, and nothing at the end
 	line   []byte
 	unread []byte // of line
-	row    int
-	left   int
 }
 
-func newRandomRows() *randomRows {
-	return &randomRows{source: rand.NewChaCha8([32]byte{1}), left: randomLength}
+func (l *lines) Read(p []byte) (int, error) {
+	if len(l.unread) == 0 {
+		l.line = l.next(l.line[:0])
+		l.unread = l.line
+	}
+	if len(l.unread) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, l.unread)
+	l.unread = l.unread[n:]
+	return n, nil
 }
 
-func (r *randomRows) Read(p []byte) (int, error) {
-	if len(r.unread) == 0 {
-		if r.left <= 0 {
-			return 0, io.EOF
+// randomRows makes CSV lines of random text.
+func randomRows() io.Reader {
+	source := rand.NewChaCha8([32]byte{1})
+	row, left := 0, randomLength
+	return &lines{next: func(line []byte) []byte {
+		if left <= 0 {
+			return line
 		}
 		var bytes [144]byte
-		_, _ = r.source.Read(bytes[:]) // it never fails
-		r.row++
-		r.line = strconv.AppendInt(r.line[:0], int64(r.row), 10)
-		r.line = base64.RawURLEncoding.AppendEncode(append(r.line, ','), bytes[:72])
-		r.line = base64.RawURLEncoding.AppendEncode(append(r.line, ','), bytes[72:])
-		r.line = append(r.line, '\n')
-		r.unread = r.line
-		r.left -= len(r.line)
-	}
-	n := copy(p, r.unread)
-	r.unread = r.unread[n:]
-	return n, nil
+		_, _ = source.Read(bytes[:]) // it never fails
+		row++
+		line = strconv.AppendInt(line, int64(row), 10)
+		line = base64.RawURLEncoding.AppendEncode(append(line, ','), bytes[:72])
+		line = base64.RawURLEncoding.AppendEncode(append(line, ','), bytes[72:])
+		line = append(line, '\n')
+		left -= len(line)
+		return line
+	}}
 }
 
 // customer is a row of 15 columns.
@@ -102,4 +111,28 @@ func customerRows(bytes int) iter.Seq2[customer, error] {
 			}
 		}
 	}
+}
+
+// rejectedHeader are the columns of the file whose rows are rejected.
+const rejectedHeader = "customerID,emailAddress,firstName,lastName,street,city,country,motherLanguage,birthDate,points"
+
+// appendRejected appends the cells of the i-th rejected row. Its address has no domain.
+func appendRejected(line []byte, i int) []byte {
+	c := customerAt(i)
+	return fmt.Appendf(line, "%s,%s,%s,%s,%q,%s,%s,%s,%s,%d", c.ID, strings.Replace(c.Email, ".com", "", 1), c.FirstName, c.LastName,
+		strings.ReplaceAll(c.Street, `"`, ""), c.City, c.Country, c.Language, c.Birth, c.Points)
+}
+
+// rejectedSource is the file whose rows were rejected, but for every other row: that was loaded.
+func rejectedSource() io.Reader {
+	row := 0
+	return io.MultiReader(strings.NewReader(rejectedHeader+"\n"), &lines{next: func(line []byte) []byte {
+		if row == 2*rejectedRows {
+			return line
+		}
+		if row++; row%2 == 1 {
+			line = append(line, "loaded-"...)
+		}
+		return append(appendRejected(line, (row-1)/2), '\n')
+	}})
 }

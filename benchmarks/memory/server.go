@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -88,11 +87,11 @@ func writeRejects(w io.Writer) error {
 		return err
 	}
 	text := bufio.NewWriter(entry)
-	fmt.Fprintln(text, "customerID,emailAddress,firstName,lastName,street,city,country,motherLanguage,birthDate,points,errorCode,errorColumn")
+	fmt.Fprintln(text, rejectedHeader+",errorCode,errorColumn")
+	var line []byte
 	for i := range rejectedRows {
-		c := customerAt(i)
-		fmt.Fprintf(text, "%s,%s,%s,%s,%q,%s,%s,%s,%s,%d,INVALID_VALUE,emailAddress\n", c.ID, strings.Replace(c.Email, ".com", "", 1), c.FirstName, c.LastName,
-			strings.ReplaceAll(c.Street, `"`, ""), c.City, c.Country, c.Language, c.Birth, c.Points)
+		line = append(appendRejected(line[:0], i), ",INVALID_VALUE,emailAddress\n"...)
+		_, _ = text.Write(line) // Flush has its error
 	}
 	if err := text.Flush(); err != nil {
 		return err

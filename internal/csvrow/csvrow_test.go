@@ -27,6 +27,8 @@ func TestAppendQuotesWhatNeedsIt(t *testing.T) {
 		"white space at the ends is enclosed":      {[]string{" a", "b\t", "c d"}, "\" a\";\"b\t\";c d\n"},
 		"what looks like a mark is enclosed":       {[]string{"\ufeffa", "a\ufeff", "\ufeff"}, "\"\ufeffa\";a\ufeff;\"\ufeff\"\n"},
 		"each place of a long cell is looked at":   {[]string{"0123456789abc;", ";0123456789abc", "01234567;89abc", "0123\n", "a\r"}, "\"0123456789abc;\";\";0123456789abc\";\"01234567;89abc\";\"0123\n\";\"a\r\"\n"},
+		"each place of a short cell is looked at":  {[]string{";a", "a;", "ab;", "abc;", ";abc", "abcd;", "ab;cde", "abcdef\r", "\n"}, "\";a\";\"a;\";\"ab;\";\"abc;\";\";abc\";\"abcd;\";\"ab;cde\";\"abcdef\r\";\"\n\"\n"},
+		"a tab within a cell needs no quotes":      {[]string{"a\tb", "é\tb"}, "a\tb;é\tb\n"},
 		"a line of one empty cell is not empty":    {[]string{""}, "\"\"\n"},
 		"a line of two empty cells needs no quote": {[]string{"", ""}, ";\n"},
 	} {
@@ -42,12 +44,14 @@ func TestQuoteNeedsNoScratchSpace(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() { csvrow.Append(dst, ';', `say "a;b"`, "c") }))
 }
 
-func TestPlainIsASCIIWithoutNUL(t *testing.T) {
+func TestPlainIsASCIIWithoutControls(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.SliceOfN(rapid.OneOf(rapid.ByteRange(' ', '~'), rapid.SampledFrom([]byte{0, '\t', '"', ';', 0x7f, 0x80, 0xff})), 0, 20).Draw(t, "text")
+		text := rapid.SliceOfN(rapid.OneOf(rapid.ByteRange(' ', '~'), rapid.SampledFrom([]byte{0, '\t', '"', ';', 0x1f, 0x7f, 0x80, 0xff})), 0, 20).Draw(t, "text")
 		_, plain := csvrow.Quote(append([]byte("before"), text...), len("before"), ';')
-		require.Equal(t, !slices.ContainsFunc(text, func(c byte) bool { return c == 0 || c >= 0x80 }), plain)
+		require.Equal(t, !slices.ContainsFunc(text, func(c byte) bool { return c < ' ' || c >= 0x80 }), plain)
+		_, same := csvrow.AppendCell(nil, string(text), ';')
+		require.Equal(t, plain, same)
 	})
 }
 
