@@ -9,11 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 )
 
@@ -211,7 +211,7 @@ func TestARowThatFitsNoPartIsNamed(t *testing.T) {
 
 // Not parallel: it counts goroutines.
 func TestNoGoroutineOutlivesStaging(t *testing.T) {
-	before := runtime.NumGoroutine()
+	before := goleak.IgnoreCurrent()
 	for name, end := range map[string]func() error{
 		"success": func() error { return nil },
 		"error":   func() error { return os.ErrInvalid },
@@ -236,11 +236,6 @@ func TestNoGoroutineOutlivesStaging(t *testing.T) {
 			}
 		}()
 		requireEmpty(t, b.dir)
-		for range 1000 { // those that are done need a moment to be gone
-			if runtime.NumGoroutine() > before {
-				runtime.Gosched()
-			}
-		}
-		require.LessOrEqual(t, runtime.NumGoroutine(), before, name)
+		require.NoError(t, goleak.Find(before), name)
 	}
 }

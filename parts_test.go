@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -106,42 +107,58 @@ func TestAPartThatFailsEndsTheImport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubbleBothWays(t, func(t *testing.T, start start) {
-				b := newBulk(t, inMemory(t))
-				b.Fail(actitotest.OpRunOnce, actitotest.Pass(), tt.fault)
-				b.Fail(actitotest.OpETLTrigger, actitotest.Pass(), tt.fault)
-				var prepared actito.Handle
-				opts := []actito.ImportOption{b.inThree(t), actito.Once("key"), actito.OnPrepared(func(h actito.Handle) error { prepared = h; return nil })}
-				e, err := start(t.Context(), t, b, opts...)
-				require.ErrorIs(t, err, tt.want)
-				require.ErrorContains(t, err, "part 2 of 3")
-				require.Len(t, e.Parts, 1)
-				require.Len(t, b.starts(), 2)
-				h := prepared
-				if errors.Is(tt.want, actito.ErrOutcomeUnknown) {
-					b.counted(t, "Customers", 1, 1)
-					h = inDoubt(t, err)
-				} else {
-					b.counted(t, "Customers", 1, 0)
-				}
-				for _, h := range []actito.Handle{h, prepared} {
-					e, err = b.client.Executions.Reconcile(t.Context(), h)
-					require.ErrorIs(t, err, actito.ErrPartlyStarted)
-					require.NotErrorIs(t, err, actito.ErrNotStarted)
-					require.Len(t, e.Parts, tt.started)
-					b.counted(t, "Customers", tt.started, 0)
-				}
-				e, err = start(t.Context(), t, b, opts...)
-				require.NoError(t, err)
-				require.Len(t, e.Parts, 3)
-				require.False(t, e.AlreadyStarted)
-				require.Len(t, b.Imports(), 3, "it continued where it stopped")
-				require.Len(t, b.Profiles("Customers"), 3)
-				b.counted(t, "Customers", 3, 0)
-				if tt.started == 2 {
-					require.Equal(t, []string{e.Parts[0].ID, e.Parts[1].ID}, []string{prepared.Parts[0].ExecutionID, prepared.Parts[1].ExecutionID})
-				}
-			})
+			inEveryWorld(t, func(t *testing.T, world ...actitotest.Assumption) {
+				inBubbleBothWays(t, func(t *testing.T, start start) {
+					b := newBulk(t, inMemory(t))
+					b.Assume(world...)
+					b.Fail(actitotest.OpRunOnce, actitotest.Pass(), tt.fault)
+					b.Fail(actitotest.OpETLTrigger, actitotest.Pass(), tt.fault)
+					var prepared actito.Handle
+					opts := []actito.ImportOption{b.inThree(t), actito.Once("key"), actito.OnPrepared(func(h actito.Handle) error { prepared = h; return nil })}
+					e, err := start(t.Context(), t, b, opts...)
+					require.ErrorIs(t, err, tt.want)
+					require.ErrorContains(t, err, "part 2 of 3")
+					require.Len(t, e.Parts, 1)
+					require.Len(t, b.starts(), 2)
+					h := prepared
+					if errors.Is(tt.want, actito.ErrOutcomeUnknown) {
+						b.counted(t, "Customers", 1, 1)
+						h = inDoubt(t, err)
+					} else {
+						b.counted(t, "Customers", 1, 0)
+					}
+					if slices.Contains(world, actitotest.ExecutionListMissing) {
+						e, err = b.client.Executions.Reconcile(t.Context(), h)
+						require.ErrorIs(t, err, actito.ErrOutcomeUnknown)
+						require.Len(t, e.Parts, 1)
+						if errors.Is(tt.want, actito.ErrOutcomeUnknown) {
+							imports := len(b.Imports())
+							_, err = start(t.Context(), t, b, opts...)
+							require.ErrorIs(t, err, actito.ErrAlreadyStarted)
+							require.Len(t, b.Imports(), imports, "what may have started is not started again")
+							b.counted(t, "Customers", 1, 1)
+						}
+						return
+					}
+					for _, h := range []actito.Handle{h, prepared} {
+						e, err = b.client.Executions.Reconcile(t.Context(), h)
+						require.ErrorIs(t, err, actito.ErrPartlyStarted)
+						require.NotErrorIs(t, err, actito.ErrNotStarted)
+						require.Len(t, e.Parts, tt.started)
+						b.counted(t, "Customers", tt.started, 0)
+					}
+					e, err = start(t.Context(), t, b, opts...)
+					require.NoError(t, err)
+					require.Len(t, e.Parts, 3)
+					require.False(t, e.AlreadyStarted)
+					require.Len(t, b.Imports(), 3, "it continued where it stopped")
+					require.Len(t, b.Profiles("Customers"), 3)
+					b.counted(t, "Customers", 3, 0)
+					if tt.started == 2 {
+						require.Equal(t, []string{e.Parts[0].ID, e.Parts[1].ID}, []string{prepared.Parts[0].ExecutionID, prepared.Parts[1].ExecutionID})
+					}
+				})
+			}, actitotest.ExecutionListMissing)
 		})
 	}
 	t.Run("the first of them", func(t *testing.T) {
@@ -157,16 +174,23 @@ func TestAPartThatFailsEndsTheImport(t *testing.T) {
 }
 
 func TestPartsOfWhichNoneStarted(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	t.Parallel()
+	inEveryWorldInVirtualTime(t, func(t *testing.T, world ...actitotest.Assumption) {
 		b := newBulk(t, inMemory(t))
+		b.Assume(world...)
 		b.Fail(actitotest.OpRunOnce, actitotest.CutRequest(5))
 		_, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named)), b.inThree(t))
 		h := inDoubt(t, err)
 		e, err := b.client.Executions.Resume(t.Context(), h)
-		require.ErrorIs(t, err, actito.ErrNotStarted)
 		require.Nil(t, e)
+		if slices.Contains(world, actitotest.ExecutionListMissing) {
+			require.ErrorIs(t, err, actito.ErrOutcomeUnknown)
+			b.counted(t, "Customers", 0, 1)
+			return
+		}
+		require.ErrorIs(t, err, actito.ErrNotStarted)
 		b.counted(t, "Customers", 0, 0)
-	})
+	}, doubted...)
 }
 
 func TestALaterPartKeepsItsReservationWhileEarlierOnesAreSent(t *testing.T) {

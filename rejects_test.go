@@ -104,9 +104,18 @@ func TestRejectsThatCannotBeDownloaded(t *testing.T) {
 		failed++
 	}
 	require.Equal(t, 2, failed)
+	for _, result := range b.customers.Repair(t.Context(), e, func(r actito.Reject[customer]) (customer, bool) { return r.Row, true }) {
+		require.ErrorIs(t, result.Err, actito.ErrNotFound)
+		failed++
+	}
+	require.Equal(t, 3, failed)
+	_, err := b.client.Executions.WriteRepair(t.Context(), e, "customers.csv", io.Discard)
+	require.ErrorIs(t, err, actito.ErrNotFound)
+	_, err = b.client.Executions.Summarize(t.Context(), e)
+	require.ErrorIs(t, err, actito.ErrNotFound)
 
 	// Where there are none, there is nothing to miss.
-	e, err := b.oneCustomer(t.Context())
+	e, err = b.oneCustomer(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, collect(t, b.customers.Rejects(t.Context(), e)))
 	require.Empty(t, collect(t, b.customers.Rejects(t.Context(), b.loads(t, e, nil))))

@@ -116,6 +116,7 @@ func TestRejectsThatDoNotAddUpEndWithAnError(t *testing.T) {
 func TestRejectsOfSeveralPartsAreReadInTurn(t *testing.T) {
 	t.Parallel()
 	b := newBulk(t, inMemory(t))
+	b.Assume(actitotest.ResultFilesExist)
 	_, err := b.customers.Upsert(t.Context(), annRow)
 	require.NoError(t, err)
 	var parts []*actito.Execution

@@ -105,6 +105,7 @@ func TestARepairFileHasOnlyTheRejectsThatAreAskedFor(t *testing.T) {
 func TestARepairedFileIsImportedAgain(t *testing.T) {
 	t.Parallel()
 	b := newBulk(t, inMemory(t))
+	b.Assume(actitotest.ResultFilesExist)
 	e := b.twoTables(t)
 	var file strings.Builder
 	n, err := b.client.Executions.WriteRepair(t.Context(), e, "customers.csv", &file)
@@ -184,6 +185,7 @@ func (full) Write([]byte) (int, error) { return 0, errFull }
 func TestRejectsAreRepairedOneByOne(t *testing.T) {
 	t.Parallel()
 	b := newBulk(t, inMemory(t))
+	b.Assume(actitotest.ResultFilesExist)
 	e := b.twoTables(t)
 	for reject, result := range b.customers.Repair(t.Context(), e, func(r actito.Reject[customer]) (customer, bool) {
 		r.Row.Email = "bob@example.com"

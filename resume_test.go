@@ -73,6 +73,9 @@ func TestReconcileFindsOutWhetherAnImportStarted(t *testing.T) {
 						require.ErrorIs(t, err, actito.ErrNotFound)
 						require.ErrorContains(t, err, `Actito's UI and call Quota.Settle for "`+h.ID+`"`)
 						require.NotContains(t, err.Error(), "Executions.Reconcile")
+						_, err = start(t.Context(), t, b, annFile, key)
+						require.ErrorIs(t, err, actito.ErrAlreadyStarted)
+						require.Len(t, b.starts(), 1, "what may have started is not started again")
 						b.counted(t, "Customers", 0, 1)
 						require.NoError(t, b.client.Quota.Settle(t.Context(), h.ID, actito.Free()))
 						return
@@ -108,7 +111,7 @@ func TestReconcileWaitsUntilTheListHasCaughtUp(t *testing.T) {
 			t.Parallel()
 			inBubbleBothWays(t, func(t *testing.T, start start) {
 				b := newBulk(t, inMemory(t, actitotest.WithImportTimes(time.Minute, 4*time.Minute)))
-				b.Assume(world)
+				b.Assume(world, actitotest.ExecutionListExists)
 				b.ListLag(110 * time.Second)
 				b.Fail(actitotest.OpRunOnce, actitotest.LoseAnswer())
 				b.Fail(actitotest.OpETLTrigger, actitotest.LoseAnswer())
@@ -129,6 +132,7 @@ func TestReconcileWaitsUntilTheListHasCaughtUp(t *testing.T) {
 	t.Run("and no longer, where nothing comes", func(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			b := newBulk(t, inMemory(t))
+			b.Assume(actitotest.ExecutionListExists)
 			b.Fail(actitotest.OpRunOnce, actitotest.CutRequest(5))
 			b.Fail(actitotest.OpExecutionList, actitotest.Times(12, actitotest.Status(503)))
 			_, err := b.oneCustomer(t.Context())
@@ -151,6 +155,7 @@ func TestReconcileWaitsUntilTheListHasCaughtUp(t *testing.T) {
 func TestReconcileEndsWithItsContext(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := newBulk(t, inMemory(t))
+		b.Assume(actitotest.ExecutionListExists)
 		b.Fail(actitotest.OpRunOnce, actitotest.CutRequest(5))
 		_, err := b.oneCustomer(t.Context())
 		h := inDoubt(t, err)
@@ -172,6 +177,7 @@ func TestAnImportThatSyncFoundIsCountedOnceWhenItIsReconciled(t *testing.T) {
 	t.Parallel()
 	inEveryWorldInVirtualTime(t, func(t *testing.T, world ...actitotest.Assumption) {
 		b := newBulk(t, inMemory(t))
+		b.Assume(actitotest.ExecutionListExists)
 		b.Assume(world...)
 		b.Fail(actitotest.OpRunOnce, actitotest.LoseAnswer())
 		_, err := b.oneCustomer(t.Context())
@@ -192,6 +198,7 @@ func TestAnImportThatSyncFoundIsCountedOnceWhenItIsReconciled(t *testing.T) {
 func TestAnImportThatIsNotInThisLedgerIsCountedWhenItIsFound(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		server := inMemory(t)
+		server.Assume(actitotest.ExecutionListExists, actitotest.NamesInExecutions)
 		before, after := newBulk(t, server), newBulk(t, server)
 		server.Fail(actitotest.OpRunOnce, actitotest.LoseAnswer())
 		_, err := before.both(t.Context())
@@ -223,7 +230,7 @@ func TestOfTwoImportsThatLookTheSameNoneIsTakenForTheOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				b := newBulk(t, inMemory(t))
-				b.Assume(world)
+				b.Assume(world, actitotest.ExecutionListExists)
 				b.Fail(actitotest.OpRunOnce, actitotest.LoseAnswer(), actitotest.CutRequest(5))
 				_, err := b.oneCustomer(t.Context())
 				first := inDoubt(t, err)
@@ -399,6 +406,7 @@ func TestCancellingAnImportEndsItWithTheRightError(t *testing.T) {
 					return func() {}, nil
 				})
 				b := newBulk(t, inMemory(t), actito.WithLimiter(limiter))
+				b.Assume(actitotest.ExecutionListExists)
 				_, err := start(t.Context(), t, b, actito.DataBytes("customers.csv", []byte("customerID\n")))
 				require.ErrorIs(t, err, actito.ErrNoRows) // what is looked up is known now
 				opts := []actito.ImportOption{annFile}
@@ -441,6 +449,7 @@ func TestCancellingAnImportEndsItWithTheRightError(t *testing.T) {
 func TestWhoLeavesAResumedImportLeavesItAlone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := newBulk(t, inMemory(t, actitotest.WithImportTimes(time.Minute, time.Hour)))
+		b.Assume(actitotest.ExecutionListExists, actitotest.NamesInExecutions)
 		b.Fail(actitotest.OpRunOnce, actitotest.LoseAnswer())
 		_, err := b.oneCustomer(t.Context())
 		h := inDoubt(t, err)

@@ -21,6 +21,7 @@ func (b *bulk) fetched(pattern string) actito.InputFile {
 func TestAScheduledETLRunsByItself(t *testing.T) {
 	inBubble(t, func(t *testing.T) { // it begins at 01:00 in Brussels
 		b := newBulk(t, inMemory(t))
+		b.Assume(actitotest.ExecutionListExists)
 		location := b.AddLocation("MyEntity", "sftp")
 		d := once(b.fetched("customers_$yyyyMMdd.csv"))
 		d.Location, d.Schedule = &actito.LocationRef{ID: location}, &actito.Schedule{TimeOfDay: "06:00"}
@@ -77,6 +78,7 @@ func TestAScheduledETLIsTriggeredByHandIfTheServerLets(t *testing.T) {
 func TestAFileThatArrivesStartsTheETLOfItsLocation(t *testing.T) {
 	t.Parallel()
 	b := newBulk(t, inMemory(t))
+	b.Assume(actitotest.ExecutionListExists)
 	d := once(b.fetched("customers.csv"))
 	d.Location = &actito.LocationRef{ID: b.AddLocation("MyEntity", "sftp")}
 	_, err := b.client.ETLs.Create(t.Context(), d)

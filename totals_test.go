@@ -39,8 +39,7 @@ func TestEveryRowIsAccountedFor(t *testing.T) {
 		customers, orders := someCustomers.Draw(rt, "customers"), someOrders.Draw(rt, "orders")
 
 		b := newBulk(t, inMemory(t))
-		b.Assume(actitotest.ResultFilesExist)
-		b.Assume(world...)
+		b.Assume(worldWith(everyOpposite, world...)...)
 		files := []actito.InputFile{b.customers.InputFile("customers.csv", actito.Keep), b.orders.InputFile("orders.csv")}
 		for i := range files {
 			files[i].Mode = rapid.SampledFrom([]actito.Mode{actito.CreateUpdate, actito.CreateOnly, actito.UpdateOnly}).Draw(rt, "mode")
@@ -93,7 +92,7 @@ func TestEveryRowIsAccountedForWhenAFileFails(t *testing.T) {
 		broken := rapid.IntRange(1, 9).Draw(rt, "rows of the file that fails")
 
 		b := newBulk(t, inMemory(t))
-		b.Assume(world...)
+		b.Assume(worldWith(everyOpposite, world...)...)
 		files := []actito.InputFile{b.customers.InputFile("customers.csv", named), b.orders.InputFile("orders.csv")}
 		if first {
 			slices.Reverse(files)

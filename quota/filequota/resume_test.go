@@ -72,26 +72,31 @@ func TestAnImportWhoseProcessIsKilledIsResumedByAnother(t *testing.T) {
 	for name, tt := range map[string]struct {
 		at       string
 		accepted bool
+		doubted  bool // the ledger does not tell what became of it
 	}{
-		"before it is prepared":                {"Reserve", false},
-		"when it is prepared":                  {"Prepared", false},
-		"before the first byte":                {"Begin", false},
-		"during the upload":                    {"upload", false},
-		"before the answer comes":              {"answer", true},
-		"with the answer, before it is booked": {"Settle", true},
-		"before it waits":                      {"next", true},
+		"before it is prepared":                {"Reserve", false, false},
+		"when it is prepared":                  {"Prepared", false, false},
+		"before the first byte":                {"Begin", false, false},
+		"during the upload":                    {"upload", false, true},
+		"before the answer comes":              {"answer", true, true},
+		"with the answer, before it is booked": {"Settle", true, true},
+		"before it waits":                      {"next", true, false},
 	} {
-		for world, names := range map[string]actitotest.Assumption{"names are told": actitotest.NamesInExecutions, "names are missing": actitotest.NamesMissing} {
+		for world, answers := range map[string][]actitotest.Assumption{
+			"names are told":              {actitotest.ExecutionListExists, actitotest.NamesInExecutions},
+			"names are missing":           {actitotest.ExecutionListExists, actitotest.NamesMissing},
+			"executions cannot be listed": {actitotest.ExecutionListMissing},
+		} {
 			t.Run(name+", "+world, func(t *testing.T) {
 				t.Parallel()
-				resumes(t, tt.at, tt.accepted, names)
+				resumes(t, tt.at, tt.accepted, tt.doubted && answers[0] == actitotest.ExecutionListMissing, answers)
 			})
 		}
 	}
 }
 
-// resumes kills a job at a point of its import and lets another process resume it.
-func resumes(t *testing.T, at string, accepted bool, names actitotest.Assumption) {
+// resumes kills a job at a point of its import and lets another process resume it, which starts nothing if it is in doubt.
+func resumes(t *testing.T, at string, accepted, doubt bool, answers []actitotest.Assumption) {
 	alive, kill := context.WithCancel(t.Context())
 	defer kill()
 	o := newOffice(t, func(service http.Handler) http.Handler {
@@ -108,7 +113,7 @@ func resumes(t *testing.T, at string, accepted bool, names actitotest.Assumption
 			<-r.Context().Done() // it never answers
 		})
 	})
-	o.service.Assume(names)
+	o.service.Assume(answers...)
 	job := importer{Once: "nightly", Handle: filepath.Join(t.TempDir(), "handle.json"), StandsBefore: at}
 	require.NoError(t, o.process(alive, job, func(told told) {
 		if told.Before == at {
@@ -121,7 +126,14 @@ func resumes(t *testing.T, at string, accepted bool, names actitotest.Assumption
 	job.StandsBefore = ""
 	for round := range 2 { // the second finds all done
 		var result told
-		require.NoError(t, o.process(t.Context(), job, func(told told) { result = told }))
+		err := o.process(t.Context(), job, func(told told) { result = told })
+		if doubt {
+			require.ErrorContains(t, err, "outcome unknown")
+			require.Equal(t, accepted, len(o.service.Imports()) == 1, "nothing more was started")
+			require.Equal(t, [2]int{0, 1}, [2]int{o.usage().Used, o.usage().Held})
+			continue
+		}
+		require.NoError(t, err)
 		require.Len(t, o.service.Imports(), 1)
 		require.Equal(t, o.service.Imports()[0].ExecutionID, result.Execution)
 		require.Equal(t, []int{2, 1}, []int{result.Created, result.Rejected})
