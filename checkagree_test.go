@@ -168,6 +168,7 @@ func attributeFile(t *testing.T, a actitotest.Attribute, mode actito.Mode, cells
 func TestCheckReportsWhatAnEarlierFileHasCreated(t *testing.T) {
 	t.Parallel()
 	b := checkBench(t)
+	b.Assume(actitotest.KeysWithCase, actitotest.ResultFilesExist)
 	d := once(
 		loaded(actito.ProfileTableType, "Customers", "old.csv", "", "customerID", "emailAddress"),
 		loaded(actito.ProfileTableType, "Customers", "more.csv", "", "customerID", "emailAddress"),

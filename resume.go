@@ -43,11 +43,11 @@ func (s *ExecutionService) Resume(ctx context.Context, h Handle, opts ...CallOpt
 //     Actito's UI and tells [QuotaService.Settle], or until a later Reconcile can tell.
 //
 // It asks the ledger, then the service's list of executions (assumed: the call, its parameters, and that it is whole).
-// An execution that shows the import's mark is it, wherever it shows it. Where the service shows no marks, it is
-// the only execution that fits by ETL, start, tables and rows, and that the ledger does not know as another import's. None
-// counts as certain only when the list has caught up: two minutes after Reconcile began, or at once where the call ended
-// more than ten minutes before. As long as executions run that may be it, it waits for their end, and an hour for those in a status that
-// is not known. The context bounds all that.
+// An execution that shows the import's mark is it, wherever it shows it. Where the service shows no marks, it is the only
+// execution that fits by ETL, start, tables and rows, and that the ledger does not know as another import's. None counts
+// as certain only when the list has caught up: two minutes after Reconcile began, or at once where the call ended more
+// than ten minutes before. As long as executions run that may be it, it waits for their end, and an hour for those in a
+// status that is not known. The context bounds all that.
 func (s *ExecutionService) Reconcile(ctx context.Context, h Handle) (*Execution, error) {
 	r := &reconciliation{c: s.c.Entity(h.Entity), began: time.Now()}
 	if err := r.check(ctx, h); err != nil {

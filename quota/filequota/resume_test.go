@@ -32,7 +32,7 @@ func (i importer) resume(client *actito.Client, stands *standing) error {
 		if err := json.Unmarshal(text, &h); err != nil {
 			return err
 		}
-		h.Ended = time.Now().Add(-3 * time.Minute) // the list of executions has caught up
+		h.Ended = time.Now().Add(-11 * time.Minute) // by whichever clock, the list of executions has caught up
 		e, err = client.Executions.Resume(context.Background(), h)
 		t.NotStarted = errors.Is(err, actito.ErrNotStarted)
 	}
