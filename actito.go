@@ -18,7 +18,7 @@
 //	  - One shot: [ETLService.RunOnce] sends definition and files together.
 //
 // The last two return an [Execution]; [ExecutionService.Wait] sees it through, and the tables' Rejects read the rows
-// that the server refused.
+// that the server refused. [ETLService.Check] is the dry run, and [ExecutionService.Resume] continues after a crash.
 //
 // # Values
 //
@@ -58,9 +58,9 @@
 //
 // Actito takes 12 imports per table and day unless the licence says otherwise ([Quota]). One unit per loaded table is
 // reserved in a ledger before anything is uploaded, begun just before the first byte, then used, freed (the server
-// certainly did nothing) or held (nobody knows; counts as used until [QuotaService.Settle]). When the budget is used up
-// the call ends with a [QuotaError]. What Quota.KeepFree keeps is for [Urgent] imports. [Once] starts an import at most
-// once per key.
+// certainly did nothing) or held (nobody knows; counts as used until [ExecutionService.Reconcile] finds out, or
+// somebody tells [QuotaService.Settle]). When the budget is used up the call ends with a [QuotaError]. What
+// Quota.KeepFree keeps is for [Urgent] imports. [Once] starts an import at most once per key.
 //
 // Clients that share a store share the budget, kept under the licence's id. The ledger in memory is one client's and
 // forgets with the process; packages filequota, sqlquota and redisquota keep it for processes and machines. Where the
@@ -89,8 +89,11 @@
 // # Data
 //
 // Nothing is dropped, shortened, cleared or reordered silently. Input is checked before anything is sent or counted, and
-// a refusal is a [ValidationError] with file, line and column. A source that ends early never looks complete to the
-// server. An import without rows is [ErrNoRows].
+// a refusal is a [ValidationError] with file, line and column. One invalid row stops an import, unless [SkipInvalid] is
+// given. A source that ends early never looks complete to the server. An import without rows is [ErrNoRows].
+//
+// Every row of an import ends in exactly one of: accepted, rejected with a reason, refused before sending, unknown
+// ([Execution.Account]). Where the server's numbers do not add up, the end of a wait is [ErrRowsUnaccounted].
 //
 // # Secrets and personal data
 //

@@ -48,11 +48,17 @@ func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // LogValue is REDACTED.
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// secret is an API key. It prints as REDACTED.
-type secret string
+// Secret is an API key or a password. It prints as REDACTED, and is encoded so in JSON.
+type Secret string
 
-func (secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
-func (secret) LogValue() slog.Value       { return slog.StringValue(redacted) }
+// Format writes REDACTED, whatever the verb.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue is REDACTED.
+func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON writes REDACTED: what is sent is encoded elsewhere.
+func (Secret) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
 // keySource exchanges an API key for tokens.
 type keySource struct {
@@ -116,7 +122,7 @@ func (c *core) licence(ctx context.Context) (string, error) {
 	if known := c.quota.licence.Load(); known != nil {
 		return *known, nil
 	}
-	token, err := c.tokens.Token(ctx)
+	token, err := c.tokens.Token(ctx, 0)
 	if err != nil {
 		r := request{op: opToken, method: http.MethodGet, repeatable: true}
 		return "", r.failed(&transport.Call{Template: pathToken}, err)
@@ -189,12 +195,14 @@ func newTokenCache(source TokenSource, log *slog.Logger) *tokenCache {
 }
 
 // Token returns the current token, or waits for a new one under ctx. From 80 % of its life on, a token is refreshed
-// in the background while it still serves.
-func (t *tokenCache) Token(ctx context.Context) (string, error) {
+// in the background while it still serves. Who needs one that is good for longer than the current one waits for a new
+// one, and gets the current one if none can be had.
+func (t *tokenCache) Token(ctx context.Context, left time.Duration) (string, error) {
 	t.mu.Lock()
 	now := time.Now()
 	valid := t.token.AccessToken != "" && now.Before(t.token.Expiry)
-	if valid && now.Before(t.refreshAt) {
+	lasts := valid && !now.Add(left).After(t.token.Expiry)
+	if lasts && now.Before(t.refreshAt) {
 		defer t.mu.Unlock()
 		return t.token.AccessToken, nil
 	}
@@ -205,7 +213,7 @@ func (t *tokenCache) Token(ctx context.Context) (string, error) {
 	token := t.token.AccessToken
 	t.mu.Unlock()
 
-	if valid {
+	if lasts || valid && f == nil {
 		return token, nil
 	}
 	if f == nil {
@@ -217,6 +225,9 @@ func (t *tokenCache) Token(ctx context.Context) (string, error) {
 	f.hurry()
 	select {
 	case <-f.done:
+		if f.err != nil && valid {
+			return token, nil
+		}
 		return f.token.AccessToken, f.err
 	case <-ctx.Done():
 		return "", ctx.Err()

@@ -204,8 +204,8 @@ func TestWhatAStoredDefinitionWouldMisreadIsRefused(t *testing.T) {
 		change func(*actito.InputFile)
 		rule   string
 	}{
-		"another encoding":         {func(f *actito.InputFile) { f.Encoding = "ISO-8859-1" }, "encoding"},
-		"another compression":      {func(f *actito.InputFile) { f.Compression = "GZIP" }, "compression"},
+		"another encoding":         {func(f *actito.InputFile) { f.Encoding = actito.ISO88591 }, "encoding"},
+		"another compression":      {func(f *actito.InputFile) { f.Compression = actito.GZIP }, "compression"},
 		"another separator":        {func(f *actito.InputFile) { f.Format.Separator = ";" }, "separator"},
 		"a separator of two bytes": {func(f *actito.InputFile) { f.Format.Separator = "§" }, "separator"},
 		"other line ends":          {func(f *actito.InputFile) { f.Format.EndOfLine = "\r\n" }, "line-end"},
@@ -219,7 +219,8 @@ func TestWhatAStoredDefinitionWouldMisreadIsRefused(t *testing.T) {
 			staged, err := actito.Stage(t.Context(), actito.DataBytes("customers.csv", []byte(annCSV)))
 			require.NoError(t, err)
 			defer staged.Close()
-			for _, data := range []actito.ImportOption{staged, actito.DataBytes("customers.csv", []byte(annCSV))} {
+			declared := actito.DataBytes("customers.csv", []byte(annCSV), actito.Encoded(actito.UTF8), actito.Pack(actito.ZIP))
+			for _, data := range []actito.ImportOption{staged, declared} {
 				_, err = b.client.ETLs.Trigger(t.Context(), etl, data)
 				var invalid *actito.ValidationError
 				require.ErrorAs(t, err, &invalid)

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -164,14 +165,26 @@ func failing[T any](err error, rows ...T) iter.Seq2[T, error] {
 	}
 }
 
-// inEveryWorld runs a test with the fake's own answers, with each of the opposite ones, and with all of them at once.
+// inEveryWorld runs a test with the fake's own answers to some questions, with each of the opposite ones, and with all
+// of them at once. The other questions are answered as the environment says.
 func inEveryWorld(t *testing.T, test func(t *testing.T, world ...actitotest.Assumption), opposites ...actitotest.Assumption) {
 	t.Helper()
-	t.Run("the usual world", func(t *testing.T) { t.Parallel(); test(t) })
+	t.Run("the usual world", func(t *testing.T) { t.Parallel(); test(t, worldWith(opposites)...) })
 	for _, o := range opposites {
-		t.Run(worldNames[o], func(t *testing.T) { t.Parallel(); test(t, o) })
+		t.Run(worldNames[o], func(t *testing.T) { t.Parallel(); test(t, worldWith(opposites, o)...) })
 	}
 	t.Run("all opposites", func(t *testing.T) { t.Parallel(); test(t, opposites...) })
+}
+
+// worldWith answers each question: those of chosen with the opposite, the others as the fake does by itself.
+func worldWith(opposites []actitotest.Assumption, chosen ...actitotest.Assumption) []actitotest.Assumption {
+	world := slices.Clone(opposites)
+	for i, o := range world {
+		if !slices.Contains(chosen, o) {
+			world[i] = o - 1
+		}
+	}
+	return world
 }
 
 var worldNames = map[actitotest.Assumption]string{
@@ -183,15 +196,12 @@ var worldNames = map[actitotest.Assumption]string{
 	actitotest.ExistingInvalid:      "existing is invalid",
 	actitotest.IDOnlyInLocation:     "the id is in Location only",
 	actitotest.ExecutionListMissing: "executions cannot be listed",
+	actitotest.NamesMissing:         "executions tell no names",
 	actitotest.ResultFilesMissing:   "there are no result files",
 	actitotest.TimesInUTC:           "times are in UTC",
 }
 
-var everyOpposite = []actitotest.Assumption{
-	actitotest.EmptyCellsClear, actitotest.QuotaRolling, actitotest.FailedRunsFree, actitotest.FailedFilePasses,
-	actitotest.KeysWithoutCase, actitotest.ExistingInvalid, actitotest.IDOnlyInLocation, actitotest.ExecutionListMissing,
-	actitotest.ResultFilesMissing, actitotest.TimesInUTC,
-}
+var everyOpposite = slices.DeleteFunc(actitotest.Assumptions(), func(a actitotest.Assumption) bool { return a%2 == 0 })
 
 // start starts an import of customers in one of the two ways.
 type start func(ctx context.Context, t testing.TB, b *bulk, opts ...actito.ImportOption) (*actito.Execution, error)

@@ -24,8 +24,10 @@ type Client struct {
 	Entities   *EntityService
 	Structures *StructureService
 	ETLs       *ETLService
+	Locations  *LocationService
 	Executions *ExecutionService
 	Quota      *QuotaService
+	Webhooks   *WebhookService
 
 	entity string
 	*core
@@ -41,10 +43,12 @@ type core struct {
 	quota      *quota
 	clock      serverClock
 	turns      turns
+	waits      waits
 	known      sync.Map // tableKey to tableRef
 	zone       *time.Location
 	log        *slog.Logger
 	headers    headers
+	parts      partNames
 	dryRun     bool
 	unprefixed bool
 	profilesV5 bool
@@ -78,7 +82,7 @@ func New(apiKey, entity string, opts ...Option) (*Client, error) {
 	} else if err := checkKey(apiKey); err != nil {
 		return nil, err
 	} else {
-		key := secret(apiKey)
+		key := Secret(apiKey)
 		cfg.key = func(context.Context) (string, error) { return string(key), nil }
 	}
 	core, err := cfg.build()
@@ -93,8 +97,10 @@ func (c *core) client(entity string) *Client {
 	client.Entities = &EntityService{client}
 	client.Structures = &StructureService{client}
 	client.ETLs = &ETLService{client}
+	client.Locations = &LocationService{client}
 	client.Executions = &ExecutionService{client}
 	client.Quota = &QuotaService{client}
+	client.Webhooks = &WebhookService{client}
 	return client
 }
 
@@ -232,6 +238,8 @@ type callOptions struct {
 	class      Class
 	maxWait    time.Duration
 	collection *DataCollectionInfo
+	tolerate   float64          // see Tolerate
+	progress   func(*Execution) // see WaitProgress
 }
 
 // Background lets a call wait behind those of handlers.

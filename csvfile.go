@@ -7,13 +7,18 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 )
 
 const (
 	csvBufferSize   = 64 << 10
 	maxHeaderLength = 1 << 20 // bytes; more is a quote that was never closed
 )
+
+// rowWriter takes a CSV file that was checked: its header with the line end, and then each row in one piece or several.
+type rowWriter interface {
+	begin(header []byte) error
+	write(p []byte, endsRow bool) error
+}
 
 // csvSink passes a CSV file on to dst, byte for byte, and checks it on the way. Memory does not grow with the file,
 // however long its lines are. The file is complete only if finish returned nil. The first failure stays, so that a
@@ -25,23 +30,35 @@ const (
 type csvSink struct {
 	file      string
 	separator byte
-	dst       io.Writer
+	encoding  Encoding // of what is passed on; "" is UTF-8
+	excel     *excelRepair
+	dst       rowWriter
 	special   [256]bool // the bytes that can end a run of plain ones
 
-	buf  []byte // not yet checked
-	size int64  // bytes passed on
-	err  error  // the first failure
+	// goOn, if it is set, is asked about mistakes after which the reading can go on: of a row that is left out, unless
+	// kept says that it is not.
+	goOn func(mistake error, kept bool) bool
+
+	buf   []byte // not yet checked
+	text  textCheck
+	begun bool
+	size  int64 // bytes checked
+	err   error // the first failure
 
 	state     csvState
 	line      int    // physical line of the next byte, from 1
 	start     int    // line in which the record starts
 	quoteLine int    // line in which the last quoted cell was opened
+	hollow    bool   // nothing is in it so far
 	cell      int    // index of the cell in the record
+	filled    int    // how many cells of the record it takes to hold all that are not empty
 	blank     bool   // the record has no bytes but its line end
 	lineEnd   string // of the records; "" until the first one ended
 	head      []byte // the header's bytes, until header is set
 	header    []string
-	rows      int // complete records after the header
+	rows      int       // complete records after the header
+	empties   []int     // empty cells of each column, of files that are checked
+	refused   []Refusal // rows that were left out
 }
 
 type csvState uint8
@@ -54,12 +71,21 @@ const (
 	csvReturnSeen
 )
 
-func newCSVSink(file string, separator byte, dst io.Writer) *csvSink {
-	c := &csvSink{file: file, separator: separator, dst: dst, buf: make([]byte, 0, csvBufferSize), line: 1, start: 1}
-	for _, b := range []byte{separator, '\n', '\r', '"'} {
-		c.special[b] = true
-	}
+func newCSVSink(file string, separator byte, dst rowWriter) *csvSink {
+	c := &csvSink{file: file, dst: dst, buf: make([]byte, 0, csvBufferSize), line: 1, start: 1}
+	c.separatedBy(separator)
 	return c
+}
+
+func (c *csvSink) separatedBy(separator byte) {
+	c.separator, c.special = separator, [256]bool{'\n': true, '\r': true, '"': true}
+	c.special[separator] = true
+}
+
+func (c *csvSink) setEncoding(e Encoding) {
+	if c.encoding = e; e == ISO88591 {
+		c.text.charset = inLatin1
+	}
 }
 
 // readFrom takes all of r.
@@ -91,15 +117,22 @@ func (c *csvSink) readFrom(ctx context.Context, r io.Reader) error {
 	return c.err
 }
 
-// writeLine takes a complete line, with its line end, and keeps nothing of p.
-func (c *csvSink) writeLine(ctx context.Context, p []byte) error {
-	for c.usable(ctx) == nil && len(p) > 0 {
-		n := min(len(p), cap(c.buf)-len(c.buf))
-		c.buf = append(c.buf, p[:n]...)
-		p = p[n:]
-		if len(c.buf) == cap(c.buf) {
-			c.flush(false)
-		}
+// writeHeader takes the header of rows that need no check, since the codec made them.
+func (c *csvSink) writeHeader(ctx context.Context, names []string, line []byte) error {
+	if c.usable(ctx) == nil {
+		c.header, c.lineEnd = names, "\n"
+		c.size += int64(len(line))
+		c.err = c.dst.begin(line)
+	}
+	return c.err
+}
+
+// writeRow takes such a row, with its line end, and keeps nothing of it.
+func (c *csvSink) writeRow(ctx context.Context, line []byte) error {
+	if c.usable(ctx) == nil {
+		c.rows++
+		c.size += int64(len(line))
+		c.err = c.dst.write(line, true)
 	}
 	return c.err
 }
@@ -126,7 +159,10 @@ func (c *csvSink) finish(ctx context.Context) error {
 	if err := c.endFile(); err != nil {
 		return err
 	}
-	if c.rows == 0 {
+	switch {
+	case c.rows == 0 && len(c.refused) > 0:
+		return fmt.Errorf("%w: all %d rows of %s were refused, the first because: %s", ErrNoRows, len(c.refused), c.file, c.refused[0].Reason)
+	case c.rows == 0:
 		return fmt.Errorf("%w: %s has a header only", ErrNoRows, c.file)
 	}
 	return nil
@@ -144,7 +180,15 @@ func (c *csvSink) endFile() error {
 	case c.header == nil:
 		return c.readHeader()
 	}
-	return c.countCells()
+	c.endCell()
+	if err := c.endRow(nil, ""); err != nil && !c.goesOn(err, false) {
+		return err
+	}
+	return nil
+}
+
+func (c *csvSink) goesOn(mistake error, kept bool) bool {
+	return c.goOn != nil && c.goOn(mistake, kept)
 }
 
 // flush checks what is buffered and passes it on. Bytes of a character whose rest is to come stay buffered.
@@ -155,7 +199,8 @@ func (c *csvSink) flush(last bool) {
 }
 
 func (c *csvSink) passOn(last bool) error {
-	if c.size == 0 {
+	if !c.begun {
+		c.begun = true
 		if err := c.checkStart(); err != nil {
 			return err
 		}
@@ -164,63 +209,35 @@ func (c *csvSink) passOn(last bool) error {
 	if !last {
 		p = p[:len(p)-brokenTail(p)]
 	}
-	valid := p
-	if i := bytes.IndexByte(valid, 0); i >= 0 {
-		valid = valid[:i]
-	}
-	if !utf8.Valid(valid) {
-		valid = valid[:validPrefix(valid)]
-	}
+	valid, flaw := c.text.check(p)
 	if err := c.scan(valid); err != nil {
 		return err
 	}
-	if len(valid) < len(p) {
-		if p[len(valid)] == 0 {
-			return c.failCell("nul", "there is a NUL byte: the file is damaged, binary, or in UTF-16")
-		}
-		return c.failCell("utf-8", "the text is not UTF-8; spreadsheet programs save Windows-1252 unless told otherwise")
+	if flaw != nil {
+		return c.failCell(flaw.rule, flaw.detail)
 	}
-	if _, err := c.dst.Write(p); err != nil {
-		return err
+	if last && c.text.misdeclared() {
+		return c.fail(0, "encoding", "the file is declared to be in "+c.text.charset.String()+", and is UTF-8: declare what it is")
 	}
 	c.size += int64(len(p))
 	c.buf = c.buf[:copy(c.buf[:cap(c.buf)], c.buf[len(p):])]
 	return nil
 }
 
-// brokenTail counts the bytes at the end of p that may be the beginning of a character.
-func brokenTail(p []byte) int {
-	for n := 1; n < utf8.UTFMax && n <= len(p); n++ {
-		if tail := p[len(p)-n:]; utf8.RuneStart(tail[0]) {
-			if utf8.FullRune(tail) {
-				return 0
-			}
-			return n
-		}
-	}
-	return 0
-}
-
-func validPrefix(p []byte) int {
-	for i := 0; i < len(p); {
-		r, n := utf8.DecodeRune(p[i:])
-		if r == utf8.RuneError && n == 1 {
-			return i
-		}
-		i += n
-	}
-	return len(p)
-}
-
 // checkStart recognises by their first bytes the files that are something else.
 func (c *csvSink) checkStart() error {
+	if c.excel != nil {
+		if err := c.repairStart(); err != nil {
+			return err
+		}
+	}
 	for _, kind := range []struct{ magic, rule, detail string }{
-		{"\xef\xbb\xbf", "byte-order-mark", "the file starts with a byte-order mark, which Actito rejects: save it as UTF-8 without one"},
+		{"\xef\xbb\xbf", "byte-order-mark", "the file starts with a byte-order mark, which Actito rejects: save it as UTF-8 without one, or declare FromExcel"},
 		{"\xff\xfe", "byte-order-mark", "the file is in UTF-16: save it as UTF-8 without a byte-order mark"},
 		{"\xfe\xff", "byte-order-mark", "the file is in UTF-16: save it as UTF-8 without a byte-order mark"},
-		{"PK\x03\x04", "compressed", "the file is a ZIP archive or a spreadsheet: give the CSV file itself, it is compressed on the way"},
-		{"\x1f\x8b", "compressed", "the file is compressed with GZIP: give the CSV file itself, it is compressed on the way"},
-		{"sep=", "sep-line", "the file starts with a spreadsheet's sep= line, which Actito rejects: remove it"},
+		{"PK\x03\x04", "compressed", "the file is a ZIP archive or a spreadsheet: give the CSV file, or declare the archive with Unpack(ZIP)"},
+		{"\x1f\x8b", "compressed", "the file is compressed with GZIP: give the CSV file, or declare it with Unpack(GZIP)"},
+		{"sep=", "sep-line", "the file starts with a spreadsheet's sep= line, which Actito rejects: remove it, or declare FromExcel"},
 	} {
 		if bytes.HasPrefix(c.buf, []byte(kind.magic)) {
 			return c.fail(1, kind.rule, kind.detail)
@@ -231,11 +248,13 @@ func (c *csvSink) checkStart() error {
 
 // scan follows the structure of p, which is valid text.
 func (c *csvSink) scan(p []byte) error {
+	passed := 0
 	for i := 0; i < len(p); i++ {
 		b := p[i]
 		switch c.state {
 		case csvQuoted:
 			n := bytes.IndexByte(p[i:], '"')
+			c.hollow = c.hollow && n == 0
 			if n < 0 {
 				c.line += bytes.Count(p[i:], []byte{'\n'})
 				i = len(p)
@@ -251,7 +270,7 @@ func (c *csvSink) scan(p []byte) error {
 			}
 		case csvQuoteSeen:
 			if b == '"' {
-				c.state = csvQuoted
+				c.state, c.hollow = csvQuoted, false
 				continue
 			}
 			if !c.special[b] {
@@ -259,24 +278,32 @@ func (c *csvSink) scan(p []byte) error {
 			}
 		case csvCellStart:
 			if b == '"' {
-				c.state, c.quoteLine = csvQuoted, c.line
+				c.state, c.quoteLine, c.hollow = csvQuoted, c.line, true
 				continue
 			}
 		}
 		switch b {
 		case c.separator:
-			c.cell++
+			c.endCell()
+			if c.cell++; c.excel != nil && c.cell == len(c.header) {
+				c.excel.cut = len(c.excel.record) + i - passed
+			}
 			c.state = csvCellStart
 		case '\r':
+			c.endCell()
 			c.blank = c.state == csvCellStart && c.cell == 0
 			c.state = csvReturnSeen
 		case '\n':
+			if c.state != csvReturnSeen {
+				c.endCell()
+			}
 			if c.header == nil {
 				c.head = append(c.head, p[:i+1]...)
 			}
-			if err := c.endRecord(); err != nil {
+			if err := c.endRecord(p[passed : i+1]); err != nil {
 				return err
 			}
+			passed = i + 1
 		case '"':
 			return c.failCell("quote", "there is a quote inside a cell that does not start with one: put the cell in quotes and double the quote")
 		default:
@@ -289,14 +316,29 @@ func (c *csvSink) scan(p []byte) error {
 	if c.header == nil {
 		c.head = append(c.head, p...)
 		if len(c.head) > maxHeaderLength {
-			return c.fail(1, "header", fmt.Sprintf("the header is longer than %d bytes: a quote may not be closed, or this is not a CSV file", maxHeaderLength))
+			return c.fail(c.start, "header", fmt.Sprintf("the header is longer than %d bytes: "+
+				"a quote may not be closed, or this is not a CSV file", maxHeaderLength))
 		}
+		return nil
 	}
-	return nil
+	if c.excel != nil {
+		return c.hold(p[passed:])
+	}
+	return c.dst.write(p[passed:], false)
 }
 
-// endRecord takes a line feed outside quotes.
-func (c *csvSink) endRecord() error {
+// endCell takes a separator or the end of a record.
+func (c *csvSink) endCell() {
+	switch {
+	case c.state != csvCellStart && (c.state != csvQuoteSeen || !c.hollow):
+		c.filled = c.cell + 1
+	case c.cell < len(c.empties):
+		c.empties[c.cell]++
+	}
+}
+
+// endRecord takes a line feed outside quotes; rest is what was not yet passed on of the record.
+func (c *csvSink) endRecord(rest []byte) error {
 	lineEnd := "\n"
 	if c.state == csvReturnSeen {
 		lineEnd = "\r\n"
@@ -308,18 +350,35 @@ func (c *csvSink) endRecord() error {
 	}
 	var err error
 	switch {
-	case c.blank:
+	case c.blank && (c.excel == nil || c.header == nil):
 		err = c.fail(c.line, "blank-line", `the line is blank, which some readers skip and others take for a row: remove it, or write an empty cell as ""`)
 	case lineEnd != c.lineEnd:
 		err = c.fail(c.line, "line-end", fmt.Sprintf("the line ends in %q and those before it in %q: use one of them", lineEnd, c.lineEnd))
+		if c.header != nil && c.goesOn(err, true) {
+			err = c.endRow(rest, lineEnd)
+		}
 	case c.header == nil:
 		err = c.readHeader()
 	default:
-		err = c.countCells()
+		err = c.endRow(rest, lineEnd)
+	}
+	if err != nil && c.header != nil && c.goesOn(err, false) {
+		err = nil
 	}
 	c.line++
-	c.start, c.cell, c.state = c.line, 0, csvCellStart
+	c.start, c.cell, c.filled, c.state = c.line, 0, 0, csvCellStart
 	return err
+}
+
+// endRow ends a record that is not the header.
+func (c *csvSink) endRow(rest []byte, lineEnd string) error {
+	if c.excel != nil {
+		return c.repairRow(rest, lineEnd)
+	}
+	if err := c.countCells(); err != nil {
+		return err
+	}
+	return c.dst.write(rest, true)
 }
 
 func (c *csvSink) countCells() error {
@@ -344,20 +403,28 @@ func (c *csvSink) readHeader() error {
 	if err != nil {
 		return fmt.Errorf("actito: %s: header: %w", c.file, err)
 	}
+	head := c.head
+	if c.excel != nil {
+		header, head = c.repairHeader(header)
+	}
 	seen := make(map[string]int, len(header))
 	for i, name := range header {
+		if c.encoding == ISO88591 {
+			name = fromLatin1(name)
+			header[i] = name
+		}
 		if strings.TrimSpace(name) == "" {
-			return c.fail(1, "header", fmt.Sprintf("cell %d of the header is blank: every column needs a name", i+1))
+			return c.fail(c.start, "header", fmt.Sprintf("cell %d of the header is blank: every column needs a name", i+1))
 		}
 		if first, ok := seen[name]; ok {
-			e := c.fail(1, "header", fmt.Sprintf("cells %d and %d of the header have this name", first+1, i+1))
+			e := c.fail(c.start, "header", fmt.Sprintf("cells %d and %d of the header have this name", first+1, i+1))
 			e.Column = shownColumn(name)
 			return e
 		}
 		seen[name] = i
 	}
-	c.header, c.head = header, nil
-	return nil
+	c.header, c.head, c.empties = header, nil, make([]int, len(header))
+	return c.dst.begin(head)
 }
 
 // otherSeparator reports whether r is a usual separator, and not the one of this file.
@@ -366,7 +433,7 @@ func (c *csvSink) otherSeparator(r rune) bool {
 }
 
 func (c *csvSink) wrongSeparator(other byte) error {
-	return c.fail(1, "separator", fmt.Sprintf("the header is a single cell, with %q in it, when cells are separated by %q: "+
+	return c.fail(c.start, "separator", fmt.Sprintf("the header is a single cell, with %q in it, when cells are separated by %q: "+
 		"the file and its definition disagree about the separator", other, c.separator))
 }
 
@@ -375,7 +442,8 @@ func (c *csvSink) afterQuote(b byte) error {
 	if c.header == nil && c.cell == 0 && c.otherSeparator(rune(b)) {
 		return c.wrongSeparator(b)
 	}
-	return c.failCell("quote", fmt.Sprintf("there is text after the end of a quoted cell that was opened in line %d: double the quotes inside cells", c.quoteLine))
+	return c.failCell("quote", fmt.Sprintf("there is text after the end of a quoted cell that was opened in line %d: "+
+		"double the quotes inside cells", c.quoteLine))
 }
 
 func (c *csvSink) loneReturn() error {

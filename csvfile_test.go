@@ -32,29 +32,29 @@ func TestFilesThatAreNotValidAreRefused(t *testing.T) {
 		message string
 	}{
 		"a byte-order mark": {"\xef\xbb\xbfid,name\n1,Ann\n", "byte-order-mark", 1, "",
-			`actito: customers.csv: line 1: the file starts with a byte-order mark, which Actito rejects: save it as UTF-8 without one`},
+			`actito: customers.csv: line 1: the file starts with a byte-order mark, which Actito rejects: save it as UTF-8 without one, or declare FromExcel`},
 		"UTF-16": {"\xff\xfei\x00d\x00\n\x00", "byte-order-mark", 1, "",
 			`actito: customers.csv: line 1: the file is in UTF-16: save it as UTF-8 without a byte-order mark`},
 		"UTF-16, big-endian": {"\xfe\xff\x00i\x00d\x00\n", "byte-order-mark", 1, "",
 			`actito: customers.csv: line 1: the file is in UTF-16: save it as UTF-8 without a byte-order mark`},
 		"a ZIP archive": {"PK\x03\x04\x14\x00", "compressed", 1, "",
-			`actito: customers.csv: line 1: the file is a ZIP archive or a spreadsheet: give the CSV file itself, it is compressed on the way`},
+			`actito: customers.csv: line 1: the file is a ZIP archive or a spreadsheet: give the CSV file, or declare the archive with Unpack(ZIP)`},
 		"GZIP": {"\x1f\x8b\x08\x00", "compressed", 1, "",
-			`actito: customers.csv: line 1: the file is compressed with GZIP: give the CSV file itself, it is compressed on the way`},
+			`actito: customers.csv: line 1: the file is compressed with GZIP: give the CSV file, or declare it with Unpack(GZIP)`},
 		"a spreadsheet's sep= line": {"sep=;\nid;name\n1;Ann\n", "sep-line", 1, "",
-			`actito: customers.csv: line 1: the file starts with a spreadsheet's sep= line, which Actito rejects: remove it`},
+			`actito: customers.csv: line 1: the file starts with a spreadsheet's sep= line, which Actito rejects: remove it, or declare FromExcel`},
 		"a NUL byte": {"id,name\n1,A\x00n\n", "nul", 2, "name",
 			`actito: customers.csv: line 2: column "name": there is a NUL byte: the file is damaged, binary, or in UTF-16`},
 		"a NUL byte in quotes, lines below the start of its cell": {"id,name\n1,\"A\n\n\x00n\"\n", "nul", 4, "name",
 			`actito: customers.csv: line 4: column "name": there is a NUL byte: the file is damaged, binary, or in UTF-16`},
 		"a letter in Windows-1252": {"id,name\n1,Ann\n2,Ren\xe9e\n", "utf-8", 3, "name",
-			`actito: customers.csv: line 3: column "name": the text is not UTF-8; spreadsheet programs save Windows-1252 unless told otherwise`},
+			`actito: customers.csv: line 3: column "name": the text is not UTF-8; spreadsheet programs save Windows-1252 unless told otherwise: declare FromExcel, or what it is with Encoded`},
 		"a letter in Windows-1252 at the very end": {"id,name\n1,Ren\xe9", "utf-8", 2, "name",
-			`actito: customers.csv: line 2: column "name": the text is not UTF-8; spreadsheet programs save Windows-1252 unless told otherwise`},
+			`actito: customers.csv: line 2: column "name": the text is not UTF-8; spreadsheet programs save Windows-1252 unless told otherwise: declare FromExcel, or what it is with Encoded`},
 		"a letter in Windows-1252 far into the file": {"id,name\n" + long + "2,\xe9\n", "utf-8", 50_002, "name",
-			`actito: customers.csv: line 50002: column "name": the text is not UTF-8; spreadsheet programs save Windows-1252 unless told otherwise`},
+			`actito: customers.csv: line 50002: column "name": the text is not UTF-8; spreadsheet programs save Windows-1252 unless told otherwise: declare FromExcel, or what it is with Encoded`},
 		"a letter in Windows-1252 in the header": {"id,pr\xe9nom\n1,Ann\n", "utf-8", 1, "",
-			`actito: customers.csv: line 1: the text is not UTF-8; spreadsheet programs save Windows-1252 unless told otherwise`},
+			`actito: customers.csv: line 1: the text is not UTF-8; spreadsheet programs save Windows-1252 unless told otherwise: declare FromExcel, or what it is with Encoded`},
 		"a blank line in place of the header": {"\nid,name\n1,Ann\n", "blank-line", 1, "",
 			`actito: customers.csv: line 1: the line is blank, which some readers skip and others take for a row: remove it, or write an empty cell as ""`},
 		"a blank cell in the header": {"id, ,name\n1,2,3\n", "header", 1, "",
@@ -189,9 +189,16 @@ func TestLineEndsAreKnownForTheDefinition(t *testing.T) {
 	}
 }
 
+// passed collects what a sink passes on.
+type passed struct{ bytes.Buffer }
+
+func (p *passed) begin(header []byte) error { return p.write(header, true) }
+
+func (p *passed) write(b []byte, _ bool) error { _, err := p.Write(b); return err }
+
 // checkCSV runs content through a sink and returns what came out.
 func checkCSV(content []byte, read func(io.Reader) io.Reader) (*csvSink, []byte, error) {
-	var out bytes.Buffer
+	var out passed
 	sink := newCSVSink("a.csv", ',', &out)
 	err := sink.readFrom(context.Background(), read(bytes.NewReader(content)))
 	if err == nil {

@@ -64,7 +64,7 @@ func (d Date) AppendText(b []byte) ([]byte, error) {
 	if d.IsZero() {
 		return b, nil
 	}
-	if y, m, day := d.Time(time.UTC).Date(); y != d.year || m != d.month || day != d.day || y < 1 || y > 9999 {
+	if d.year < 1 || d.year > 9999 || d.month < 1 || d.month > 12 || d.day < 1 || d.day > 28 && d.Time(time.UTC).Day() != d.day {
 		return b, &ValidationError{Rule: "impossible-date", Detail: "the day does not exist, or its year is outside 1 to 9999"}
 	}
 	return appendDate(b, d.year, d.month, d.day), nil
@@ -77,7 +77,7 @@ func appendDate(b []byte, year int, month time.Month, day int) []byte {
 	return appendTwo(append(b, '-'), day)
 }
 
-func appendTwo(b []byte, n int) []byte { return append(b, '0'+byte(n/10), '0'+byte(n%10)) } //nolint:gosec // months, days, hours, minutes, seconds
+func appendTwo(b []byte, n int) []byte { return append(b, '0'+byte(n/10), '0'+byte(n%10)) } //nolint:gosec // two digits
 
 // MarshalText is AppendText for encoding/json and others.
 func (d Date) MarshalText() ([]byte, error) { return d.AppendText(nil) }
@@ -153,15 +153,16 @@ func (d DateTime) appendIn(dst []byte, loc *time.Location) ([]byte, error) {
 	if d.IsZero() {
 		return dst, nil
 	}
-	t := d.Time().In(loc)
-	year, month, day := t.Date()
+	_, offset := d.Time().In(loc).Zone()
+	local := DateTime{d.seconds + int64(offset)} // so that the zone is looked up once
+	year, month, day := local.Time().Date()
 	if year < 1 || year > 9999 {
 		return dst, &ValidationError{Rule: "impossible-date", Detail: "the year is outside 1 to 9999"}
 	}
-	hour, minute, second := t.Clock()
-	dst = appendTwo(append(appendDate(dst, year, month, day), ' '), hour)
-	dst = appendTwo(append(dst, ':'), minute)
-	return appendTwo(append(dst, ':'), second), nil
+	second := int(local.seconds % (24 * 60 * 60))
+	dst = appendTwo(append(appendDate(dst, year, month, day), ' '), second/3600)
+	dst = appendTwo(append(dst, ':'), second/60%60)
+	return appendTwo(append(dst, ':'), second%60), nil
 }
 
 // parseDateTime reads Actito's text form in loc, or RFC 3339.

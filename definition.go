@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"regexp"
 	"strings"
 )
 
@@ -17,11 +16,41 @@ import (
 type Definition struct {
 	ID                 string                     `json:"id,omitempty"` // given by the server to stored definitions
 	Name               string                     `json:"name,omitempty"`
-	Files              []InputFile                `json:"inputFiles"`                   // loaded in this order
-	GenerateResultFile *bool                      `json:"generateResultFile,omitempty"` // nil: yes
-	GenerateErrorFile  *bool                      `json:"generateErrorFile,omitempty"`  // nil: yes; without it there are no rejects to read
-	ReportRecipients   []string                   `json:"reportRecipients,omitempty"`   // e-mail addresses
+	Files              []InputFile                `json:"inputFiles"`                      // loaded in this order
+	GenerateResultFile *bool                      `json:"generateResultFile,omitempty"`    // nil: yes
+	GenerateErrorFile  *bool                      `json:"generateErrorFile,omitempty"`     // nil: yes; without it there are no rejects to read
+	ResultFilePattern  string                     `json:"resultFileNamePattern,omitempty"` // assumed, and so is the next: how output files are named
+	ErrorFilePattern   string                     `json:"errorFileNamePattern,omitempty"`
+	ReportRecipients   []string                   `json:"reportRecipients,omitempty"` // e-mail addresses
+	Schedule           *Schedule                  `json:"schedule,omitempty"`         // nil: not by the clock; with one, a Location
+	Location           *LocationRef               `json:"location,omitempty"`         // where files are fetched from; without Schedule, their arrival starts the ETL (assumed)
 	Extra              map[string]json.RawMessage `json:"-"`
+
+	raw json.RawMessage // of RawDefinition
+}
+
+// RawDefinition is a definition in JSON, for what the working form cannot say. Create, Replace and RunOnce send it byte
+// for byte; anything but a JSON object is an error of theirs. RunOnce checks files against what it can read of it in the
+// working form; where that does not tell the tables, [Loads] must. The other fields of the Definition must be left alone.
+func RawDefinition(object json.RawMessage) Definition {
+	return Definition{raw: append(json.RawMessage{}, object...)}
+}
+
+// read reads a raw definition in the working form, as far as it has it.
+func (d Definition) read() (known Definition, err error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(d.raw, &fields); err != nil || fields == nil {
+		return known, &ValidationError{Column: "RawDefinition", Rule: "json", Detail: "it must be a JSON object", Err: err}
+	}
+	raw := d.raw
+	if d.raw = nil; !reflect.ValueOf(d).IsZero() {
+		return known, &ValidationError{Column: "RawDefinition", Rule: "definition", Detail: "it is sent as it is: write into it what the Definition's fields say"}
+	}
+	var form Definition
+	if json.Unmarshal(raw, &form) == nil {
+		known = form
+	}
+	return known, nil
 }
 
 // InputFile says how one file is loaded into one table. [ProfileTable.InputFile] and [CustomTable.InputFile] derive
@@ -29,8 +58,8 @@ type Definition struct {
 type InputFile struct {
 	FileNamePattern string                     `json:"fileNamePattern"`       // may hold placeholders of the date: customers_$yyyyMMdd.csv
 	Optional        bool                       `json:"optional"`              // an import without this file does not fail
-	Compression     string                     `json:"compression,omitempty"` // "" is ZIP, the only one that the library sends
-	Encoding        string                     `json:"encoding,omitempty"`    // "" is UTF-8, the only one that the library sends
+	Compression     Compression                `json:"compression,omitempty"` // "" is ZIP
+	Encoding        Encoding                   `json:"encoding,omitempty"`    // "" is UTF-8
 	Format          Format                     `json:"format,omitzero"`
 	Destination     Destination                `json:"destination"`
 	Mode            Mode                       `json:"mode,omitempty"` // "" is CREATE_UPDATE
@@ -40,7 +69,8 @@ type InputFile struct {
 	// EmptyCells declares what an empty cell does to an existing value. It is not sent: it tells the library.
 	EmptyCells EmptyCells `json:"-"`
 
-	err error // why it could not be derived
+	key string // of the custom table's struct that it was derived from
+	err error  // why it could not be derived
 }
 
 // Format says how a CSV file is written. Fields at zero are those of the file in a one shot, and a comma and "\n" in
@@ -77,14 +107,36 @@ const (
 	UpdateOnly   Mode = "UPDATE_ONLY"
 )
 
+// Compression is how a file is compressed.
+type Compression string
+
+// The compressions.
+const (
+	ZIP          Compression = "ZIP"
+	GZIP         Compression = "GZIP"
+	Uncompressed Compression = "NONE" // assumed: the name
+)
+
+// Encoding is how a file's text is encoded.
+type Encoding string
+
+// The encodings that Actito reads.
+const (
+	UTF8     Encoding = "UTF-8"
+	ISO88591 Encoding = "ISO-8859-1"
+)
+
 // UnmarshalJSON keeps unknown fields.
 func (d *Definition) UnmarshalJSON(b []byte) error {
 	type known Definition
 	return keepExtra(b, (*known)(d), &d.Extra)
 }
 
-// MarshalJSON writes unknown fields too.
+// MarshalJSON writes unknown fields too, and a [RawDefinition] as it is.
 func (d Definition) MarshalJSON() ([]byte, error) {
+	if d.raw != nil {
+		return d.raw, nil
+	}
 	type known Definition
 	return addExtra(known(d), d.Extra)
 }
@@ -143,7 +195,8 @@ func (m Mapping) MarshalJSON() ([]byte, error) {
 }
 
 // keepExtra decodes an object into known, a pointer to a struct, and everything it has no field for into extra. Names
-// have to match exactly. Where a text is a number, as ids are in some answers, its digits are the text.
+// have to match exactly. Where a text is a number, as ids are in some answers, its digits are the text. A pointer or
+// number of the struct whose value has another form stays at zero, and the value is in extra.
 func keepExtra(object []byte, known any, extra *map[string]json.RawMessage) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(object, &fields); err != nil {
@@ -156,13 +209,18 @@ func keepExtra(object []byte, known any, extra *map[string]json.RawMessage) erro
 		if name == "" || name == "-" || !found {
 			continue
 		}
-		delete(fields, name)
+		kind := v.Field(i).Kind()
 		var number json.Number
-		if v.Field(i).Kind() == reflect.String && raw[0] != '"' && json.Unmarshal(raw, &number) == nil {
+		if kind == reflect.String && raw[0] != '"' && json.Unmarshal(raw, &number) == nil {
 			v.Field(i).SetString(number.String())
 		} else if err := json.Unmarshal(raw, v.Field(i).Addr().Interface()); err != nil {
+			if kind == reflect.Pointer || kind == reflect.Int {
+				v.Field(i).SetZero()
+				continue
+			}
 			return fmt.Errorf("%s: %w", name, err)
 		}
+		delete(fields, name)
 	}
 	*extra = nil
 	if len(fields) > 0 {
@@ -183,23 +241,4 @@ func addExtra(known any, extra map[string]json.RawMessage) ([]byte, error) {
 	}
 	maps.Copy(fields, extra)
 	return json.Marshal(fields)
-}
-
-// datePlaceholder finds a date in a pattern. $yyyyMMdd is documented; the other parts and orders are assumed.
-var datePlaceholder = regexp.MustCompile(`\$(?:yyyy|yy|MM|dd|HH|mm|ss)+(?:[-_](?:yyyy|yy|MM|dd|HH|mm|ss)+)*`)
-
-// fits reports whether a file's name fits the pattern: a date stands for as many digits, and no pattern for any name.
-func (f *InputFile) fits(name string) bool {
-	pattern := f.FileNamePattern
-	if pattern == "" {
-		return true
-	}
-	digits := strings.NewReplacer("$", "", "y", `\d`, "M", `\d`, "d", `\d`, "H", `\d`, "m", `\d`, "s", `\d`)
-	expr, last := "^", 0
-	for _, at := range datePlaceholder.FindAllStringIndex(pattern, -1) {
-		expr += regexp.QuoteMeta(pattern[last:at[0]]) + digits.Replace(pattern[at[0]:at[1]])
-		last = at[1]
-	}
-	ok, err := regexp.MatchString(expr+regexp.QuoteMeta(pattern[last:])+"$", name)
-	return ok && err == nil
 }

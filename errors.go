@@ -34,6 +34,10 @@ var (
 	ErrReservationLost = errors.New("actito: import reservation lost")
 	// ErrAlreadyStarted: an import with this [Once] key exists, with other content or unknown outcome. Nothing was sent.
 	ErrAlreadyStarted = errors.New("actito: import already started")
+	// ErrNotStarted: an import whose outcome was in doubt certainly did not start. Its unit is free, and it can be started anew.
+	ErrNotStarted = errors.New("actito: import not started")
+	// ErrPartlyStarted: of an import in several parts, some did not start, whose units are free. Its [Once] key continues it.
+	ErrPartlyStarted = errors.New("actito: import partly started")
 	// ErrOutcomeUnknown: nobody here can tell whether the server did what was asked.
 	ErrOutcomeUnknown = errors.New("actito: outcome unknown")
 
@@ -43,6 +47,8 @@ var (
 	ErrRowsRejected = errors.New("actito: rows rejected")
 	// ErrImportFailed: the import ended and did not load a file.
 	ErrImportFailed = errors.New("actito: import failed")
+	// ErrRowsUnaccounted: the server's numbers do not add up to the rows that were sent, or to the rejects that it hands out.
+	ErrRowsUnaccounted = errors.New("actito: rows unaccounted for")
 	// ErrStatusUnknown: an execution kept one unknown status, without an end, for an hour.
 	ErrStatusUnknown = errors.New("actito: execution status unknown")
 )
@@ -192,6 +198,7 @@ type QuotaError struct {
 	Held    int  // started, outcome unknown; they count
 	Kept    int  // of the limit, for [Urgent] imports only
 	Closed  bool // Actito refused an import although the ledger had room, and the table is closed until ResetAt
+	Needed  int  // imports that one takes which [SplitAbove] cut into several; 0: one
 	ResetAt time.Time
 	Err     error // Actito's refusal, where it counts more imports than the ledger
 }
@@ -207,13 +214,20 @@ func (e *QuotaError) Error() string {
 			"other programs, schedules or people may start imports too: Quota.Sync finds them. One import an hour is tried; Quota.Reopen opens the table",
 			e.Table, e.ResetAt.Format(time.RFC3339), e.Used+e.Held, e.Limit)
 	}
-	kept := ""
-	if booked := e.Used + e.Held; booked < e.Limit {
+	kept, needed := "", ""
+	booked := e.Used + e.Held
+	switch {
+	case e.Needed > 0:
+		needed = fmt.Sprintf(", so that %d are left and this one, cut by SplitAbove, needs %d", max(0, e.Limit-e.Kept-booked), e.Needed)
+		if e.Kept > 0 {
+			kept = fmt.Sprintf(", %d kept for Urgent imports", e.Kept)
+		}
+	case booked < e.Limit:
 		kept = fmt.Sprintf(", %d kept for Urgent imports", e.Limit-booked)
 	}
-	return fmt.Sprintf("actito: table %s: %d of %d imports used and %d held%s: no import was started; the budget resets at %s. "+
+	return fmt.Sprintf("actito: table %s: %d of %d imports used and %d held%s%s: no import was started; the budget resets at %s. "+
 		"Licences can be extended by packs: set Quota.Limit or Quota.Limits to yours",
-		e.Table, e.Used, e.Limit, e.Held, kept, e.ResetAt.Format(time.RFC3339))
+		e.Table, e.Used, e.Limit, e.Held, kept, needed, e.ResetAt.Format(time.RFC3339))
 }
 
 // Is matches ErrQuotaExceeded.
@@ -224,15 +238,23 @@ func (e *QuotaError) Unwrap() error { return e.Err }
 
 // OutcomeUnknownError is a call that was sent, whose effect nobody here can tell: the connection broke or a proxy
 // answered after the server may have acted. It matches [ErrOutcomeUnknown] and is never repeated by the library.
+// [ExecutionService.Reconcile] finds out what became of an import.
 type OutcomeUnknownError struct {
-	RowsMayBeImported bool // rows or the record may be in the table
-	UnitMayBeUsed     bool // one of the day's imports may be used; it is held until reconciled
+	RowsMayBeImported bool   // rows or the record may be in the table
+	UnitMayBeUsed     bool   // one of the day's imports may be used; it is held until reconciled
+	Handle            Handle // of the import; zero for calls that write one profile or record
 	Err               error
+
+	reconciled bool // by a call of Reconcile, which could not tell either
 }
 
 func (e *OutcomeUnknownError) Error() string {
-	return fmt.Sprintf("actito: outcome unknown (rows may be imported: %t, import may count: %t): %s",
-		e.RowsMayBeImported, e.UnitMayBeUsed, e.Err)
+	advice := ""
+	if e.UnitMayBeUsed && !e.reconciled {
+		advice = "; Executions.Reconcile finds out, given the Handle of this error"
+	}
+	return fmt.Sprintf("actito: outcome unknown (rows may be imported: %t, import may count: %t): %s%s",
+		e.RowsMayBeImported, e.UnitMayBeUsed, e.Err, advice)
 }
 
 // Is matches ErrOutcomeUnknown.
@@ -304,7 +326,7 @@ func (e *AlreadyStartedError) Error() string {
 	case !e.SameContent:
 		return "actito: an import with this Once key was started before with other content; use another key for other data"
 	case e.ExecutionID == "":
-		return "actito: an import with this Once key is being started or its outcome is unknown"
+		return "actito: an import with this Once key is being started or its outcome is unknown: Executions.Reconcile finds out, given its Handle"
 	}
 	return "actito: an import with this Once key was started before as execution " + e.ExecutionID
 }

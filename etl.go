@@ -1,7 +1,6 @@
 package actito
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,9 +19,10 @@ const (
 // ETLService keeps definitions and starts imports.
 type ETLService struct{ c *Client }
 
-// Create stores a definition, to be triggered later, and returns its id (assumed: the call). Tables may be named; the
-// definition is stored with their ids, and with the defaults of the fields at zero. It is repeated only after failures
-// in which the server certainly did nothing.
+// Create stores a definition and returns its id (assumed: the call). What starts it: with a Schedule, the clock; with a
+// Location alone, a file that arrives there; and [ETLService.Trigger]. Of files that the server fetches, Compression says
+// how they lie there, which may not be the default. Tables may be named; the definition is stored with their ids, and
+// with the defaults of the fields at zero. It is repeated only after failures in which the server certainly did nothing.
 func (s *ETLService) Create(ctx context.Context, d Definition, opts ...CallOption) (string, error) {
 	r := request{op: "create ETL", method: http.MethodPost, path: pathETLs, answer: transport.Maybe}
 	if err := s.encode(ctx, d, &r); err != nil {
@@ -77,13 +77,17 @@ func (s *ETLService) Delete(ctx context.Context, id string, opts ...CallOption) 
 }
 
 func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error {
+	if d.raw != nil {
+		r.body = d.raw
+		_, err := d.read()
+		return err
+	}
 	d, err := s.c.complete(ctx, d)
 	if err != nil {
 		return err
 	}
 	for i := range d.Files {
-		f := &d.Files[i].Format
-		f.Separator, f.EndOfLine = cmp.Or(f.Separator, ","), cmp.Or(f.EndOfLine, "\n")
+		d.Files[i].fillFormat()
 	}
 	if r.body, err = json.Marshal(d); err != nil {
 		return &ValidationError{Rule: "json", Detail: "the definition cannot be encoded as JSON", Err: err}
@@ -97,7 +101,14 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 // The tables come from [Loads], else from the stored definition, which is read for the separator and the file names too.
 // Nothing is sent or counted if a file is refused here ([ValidationError], [FileTooLargeError], [ErrNoRows]) or the
 // budget of a table is used up ([QuotaError]). A failure that leaves open whether the import runs is an
-// [OutcomeUnknownError]; its unit stays held.
+// [OutcomeUnknownError]; its unit stays held until [ExecutionService.Reconcile] finds out. Whether a scheduled
+// ETL can be triggered too, the server decides.
+//
+// A file that [SplitAbove] cuts takes an import for each part. They are reserved together, and sent in order; the
+// Execution then has Parts. Where one fails, the error names it, later ones are not sent, and the Execution beside the
+// error has the Parts that were started.
+//
+// Each import carries a mark, by which it is found again: behind a one shot's name, and in the names of ZIP archives.
 func (s *ETLService) Trigger(ctx context.Context, etlID string, opts ...ImportOption) (*Execution, error) {
 	im := newImport(s.c, "trigger ETL", opts)
 	if etlID == "" {

@@ -283,17 +283,26 @@ func TestTheExecutionsIDIsFoundWhereverItIs(t *testing.T) {
 func TestProgressReachesTheWhole(t *testing.T) {
 	t.Parallel()
 	b := newBulk(t, inMemory(t))
-	var last actito.Progress
+	var staged, last actito.Progress
 	e, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named)),
 		b.customers.Rows("customers.csv", all(annRow, bobRow), named),
 		actito.OnProgress(func(p actito.Progress) {
+			if p.Phase == actito.Staging {
+				require.Zero(t, last, "files are staged before they are sent")
+				staged = p
+				return
+			}
+			require.Equal(t, actito.Uploading, p.Phase)
 			require.GreaterOrEqual(t, p.Sent, last.Sent)
 			last = p
 		}))
 	b.loads(t, e, err)
+	require.Equal(t, 2, staged.Rows)
+	require.Positive(t, staged.Sent)
 	require.Equal(t, 2, last.Rows)
 	require.Equal(t, last.Total, last.Sent)
 	require.Equal(t, fmt.Sprint(last.Total), b.starts()[0].Header.Get("Content-Length"))
+	require.Equal(t, "100-continue", b.starts()[0].Header.Get("Expect"), "an early refusal is read before the file is sent")
 }
 
 func TestDefinitionsAreKept(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 // exampleClient is a client of a fake service in memory, which has the tables Customers and Orders.
 func exampleClient() *actito.Client {
 	server := actitotest.NewServer(actitotest.InMemory())
+	server.Assume(actitotest.ResultFilesExist)
 	addStore(server)
 	client, err := actito.New(server.APIKey, "MyEntity", actito.WithBaseURL(server.URL),
 		actito.WithHTTPClient(&http.Client{Transport: server.Transport()}))

@@ -5,12 +5,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -29,8 +25,9 @@ const (
 	StatusRunning   ExecutionStatus = "RUNNING" // assumed
 	StatusSuccess   ExecutionStatus = "SUCCESS"
 	StatusWithError ExecutionStatus = "WITH_ERROR"
-	StatusFailed    ExecutionStatus = "FAILED"  // assumed
-	StatusDryRun    ExecutionStatus = "DRY_RUN" // of a client made with WithDryRun: nothing was sent
+	StatusFailed    ExecutionStatus = "FAILED"     // assumed
+	StatusNotLoaded ExecutionStatus = "NOT_LOADED" // assumed; of a file only: an earlier one failed, and this one was not tried
+	StatusDryRun    ExecutionStatus = "DRY_RUN"    // of a client made with WithDryRun: nothing was sent
 )
 
 func (s ExecutionStatus) ended() bool {
@@ -52,6 +49,10 @@ type Execution struct {
 	Raw    json.RawMessage // as the server sent it; nil if the server sent only an id
 
 	AlreadyStarted bool // a former call with the same [Once] key started it, and this one sent nothing
+
+	Sent    map[string]int // rows by file, where it was started here, or found by its [Handle]; nil otherwise
+	Refused []Refusal      // rows that were taken out before it was sent; the server knows nothing of them
+	Parts   []*Execution   // with [SplitAbove]: the imports that it took, in the order of the rows; ID is "" then
 }
 
 // FileResult is what became of one file.
@@ -64,6 +65,8 @@ type FileResult struct {
 	Created  int
 	Updated  int
 	Rejected int
+
+	counted bool // the server gave all four numbers
 }
 
 // Ended reports whether the execution is over.
@@ -79,51 +82,6 @@ func (e *Execution) Totals() FileResult {
 		t.Rejected += f.Rejected
 	}
 	return t
-}
-
-// problem is what the end of the execution means to who waited for it.
-func (e *Execution) problem() error {
-	failed := e.Status != StatusSuccess && e.Status != StatusWithError && e.Status != StatusDryRun
-	for _, f := range e.Files {
-		unloaded := e.Status != StatusSuccess && f.Status != "" && f.Status != StatusSuccess && f.Status != StatusWithError
-		failed = failed || f.Status == StatusFailed || unloaded
-	}
-	switch {
-	case failed:
-		return &ImportError{Execution: e, Files: e.Files, kind: ErrImportFailed}
-	case e.Status == StatusWithError || e.Totals().Rejected > 0:
-		return &ImportError{Execution: e, Files: e.Files, kind: ErrRowsRejected}
-	}
-	return nil
-}
-
-// ImportError is an import that ended without loading everything. It matches [ErrImportFailed] if a file was not
-// loaded, else [ErrRowsRejected]; the rows that were rejected are read by [ProfileTable.Rejects],
-// [CustomTable.Rejects] or [ExecutionService.Rejects].
-type ImportError struct {
-	Execution *Execution
-	Files     []FileResult
-	kind      error
-}
-
-func (e *ImportError) Error() string {
-	return fmt.Sprintf("%s: execution %s ended with %s: %s", e.kind, e.Execution.ID, e.Execution.Status, e.Summary())
-}
-
-// Is matches ErrImportFailed or ErrRowsRejected.
-func (e *ImportError) Is(target error) bool { return target == e.kind }
-
-// Summary counts by file: no values, no names of people.
-func (e *ImportError) Summary() string {
-	if len(e.Files) == 0 {
-		return "the server named no files"
-	}
-	var parts []string
-	for _, f := range e.Files {
-		parts = append(parts, fmt.Sprintf("%s %s: %d rows read, %d created, %d updated, %d rejected",
-			f.Name, f.Status, f.Read, f.Created, f.Updated, f.Rejected))
-	}
-	return strings.Join(parts, "; ")
 }
 
 // ExecutionService reads executions and waits for them.
@@ -192,10 +150,10 @@ func (c *Client) decodeExecution(raw json.RawMessage) (*Execution, error) {
 				TableID text      `json:"tableId"`
 			} `json:"destination"`
 			Status   ExecutionStatus `json:"status"`
-			Read     int             `json:"rowsRead"`
-			Created  int             `json:"rowsCreated"`
-			Updated  int             `json:"rowsUpdated"`
-			Rejected int             `json:"rowsInError"`
+			Read     *int            `json:"rowsRead"`
+			Created  *int            `json:"rowsCreated"`
+			Updated  *int            `json:"rowsUpdated"`
+			Rejected *int            `json:"rowsInError"`
 		} `json:"files"`
 	}
 	if err := json.Unmarshal(raw, &wire); err != nil {
@@ -210,8 +168,17 @@ func (c *Client) decodeExecution(raw json.RawMessage) (*Execution, error) {
 		}
 	}
 	for _, f := range wire.Files {
-		e.Files = append(e.Files, FileResult{Name: f.Name, Table: f.Destination.Table, TableID: string(f.Destination.TableID),
-			Status: f.Status, Read: f.Read, Created: f.Created, Updated: f.Updated, Rejected: f.Rejected})
+		result := FileResult{Name: f.Name, Table: f.Destination.Table, TableID: string(f.Destination.TableID), Status: f.Status, counted: true}
+		for to, count := range map[*int]*int{
+			&result.Read: f.Read, &result.Created: f.Created, &result.Updated: f.Updated, &result.Rejected: f.Rejected,
+		} {
+			if count == nil {
+				result.counted = false
+				continue
+			}
+			*to = *count
+		}
+		e.Files = append(e.Files, result)
 	}
 	return e, nil
 }
@@ -224,70 +191,4 @@ func parseMoment(s string, zone *time.Location) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
-}
-
-const (
-	firstPoll     = 5 * time.Second
-	slowestPoll   = time.Minute
-	unseenFor     = time.Minute      // a new execution may not be found at once
-	unansweredFor = 10 * time.Minute // how long a wait tolerates failures that may pass
-	unchangedFor  = time.Hour        // how long a status that nobody knows may stay
-)
-
-// Wait reads an execution until it has ended: at once, then after 5 s, and ever more rarely down to once a minute.
-// It returns the latest state that it saw, which is never nil, and an [ImportError] if rows were rejected or a file
-// was not loaded. Failures that may pass are tolerated for ten minutes, and an execution that is not found for its
-// first minute. A status that is not known counts as running; if it stays the same for an hour, the error matches
-// [ErrStatusUnknown]. When the context ends, so does the wait, with an error; the import goes on.
-func (s *ExecutionService) Wait(ctx context.Context, e *Execution, opts ...CallOption) (*Execution, error) {
-	if e == nil || e.ID == "" && !e.Ended() {
-		return &Execution{}, &ValidationError{Column: "execution", Rule: "no-execution", Detail: "there is no execution to wait for: what started it failed"}
-	}
-	if e.Ended() {
-		return e, e.problem()
-	}
-	began := time.Now()
-	answered, changed := began, began
-	pause := firstPoll
-	for {
-		latest, err := s.Get(ctx, e.ID, opts...)
-		now := time.Now()
-		atLeast := time.Duration(0)
-		switch {
-		case err == nil:
-			answered = now
-			if latest.Status != e.Status {
-				changed = now
-			}
-			e = latest
-			if e.Ended() {
-				return e, e.problem()
-			}
-			if !e.Status.known() && now.Sub(changed) >= unchangedFor {
-				return e, fmt.Errorf("%w: execution %s", ErrStatusUnknown, e.ID)
-			}
-		case ctx.Err() != nil:
-			return e, stopped(e, errors.Join(ctx.Err(), err))
-		case errors.Is(err, ErrNotFound) && now.Sub(began) < unseenFor:
-		case !Retryable(err) || errors.Is(err, ErrUnauthorized) || now.Sub(answered) >= unansweredFor:
-			return e, err
-		default:
-			if api, ok := errors.AsType[*APIError](err); ok {
-				atLeast = min(api.RetryAfter, unansweredFor)
-			}
-		}
-		timer := time.NewTimer(max(pause-rand.N(pause/5+1), atLeast)) //nolint:gosec // jitter
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return e, stopped(e, errors.Join(ctx.Err(), err))
-		}
-		pause = min(pause*3/2, slowestPoll)
-	}
-}
-
-// stopped is the end of a wait, not of the import.
-func stopped(e *Execution, err error) error {
-	return fmt.Errorf("actito: execution %s goes on, the wait for it ended: %w", e.ID, err)
 }

@@ -17,3 +17,21 @@ func NewMemoryStore(now func() time.Time) QuotaStore {
 	s.now = now
 	return s
 }
+
+// Fits reports whether a file of this name is for the input file.
+func Fits(f InputFile, name string) bool { return f.fits(name) }
+
+// LeaveOut adds a row that was left out to what is staged.
+func LeaveOut(s *Staged, r Refusal) { s.files[0].Refused = append(s.files[0].Refused, r) }
+
+// InParts makes one staged file of several, as SplitAbove cuts it.
+func InParts(parts ...*Staged) *Staged {
+	whole := &Staged{}
+	for _, s := range parts {
+		for _, f := range s.files {
+			f.Part = len(whole.files) + 1
+			whole.files = append(whole.files, f)
+		}
+	}
+	return whole
+}

@@ -19,10 +19,12 @@ func (im *importRun) assign() error {
 	}
 	for _, s := range im.given {
 		for _, f := range s.files {
-			names = append(names, f.Name)
+			if f.Part <= 1 {
+				names = append(names, f.Name)
+			}
 		}
 	}
-	if len(names) == 0 {
+	if len(names) == 0 && len(im.remotes) == 0 {
 		return fmt.Errorf("%w: no data was given", ErrNoRows)
 	}
 	im.plan = make(map[string]*InputFile)
@@ -40,11 +42,14 @@ func (im *importRun) assign() error {
 		}
 		im.plan[name], taken[f] = f, name
 	}
+	if err := im.assignRemotes(taken); err != nil {
+		return err
+	}
 	for i := range im.files {
 		f := &im.files[i]
 		switch {
 		case taken[f] != "":
-			if err := f.sendable(); err != nil {
+			if err := f.sendable(); err != nil && !slices.Contains(im.fetched, f) {
 				return err
 			}
 			im.loaded = append(im.loaded, f)
@@ -92,6 +97,10 @@ func (im *importRun) prepare(d *Data) error {
 	if d.separator == 0 && f.Format.Separator != "" {
 		d.separator = f.Format.Separator[0]
 	}
+	if !d.excel { // which makes UTF-8
+		d.encoding = cmp.Or(d.encoding, f.Encoding)
+	}
+	d.compression = cmp.Or(d.compression, f.Compression)
 	d.blanks.createOnly = f.Mode == CreateOnly
 	var err error
 	d.blanks.empty, err = im.emptyCells(d.name, f, d.blanks.empty)
@@ -113,7 +122,11 @@ func (im *importRun) emptyCells(file string, f *InputFile, own EmptyCells) (Empt
 func (im *importRun) stage(ctx context.Context) (files []StagedFile, discard func(), err error) {
 	discard = func() {}
 	if len(im.data) > 0 {
-		staged, err := Stage(ctx, im.data...)
+		b := bounds{limit: maxFileSize, memory: stagingMemory, splits: im.splits, staging: im.stagingReporter()}
+		if im.splitAbove > 0 {
+			b.limit = min(b.limit, im.splitAbove)
+		}
+		staged, err := b.stage(ctx, im.data)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -123,13 +136,38 @@ func (im *importRun) stage(ctx context.Context) (files []StagedFile, discard fun
 	for _, s := range im.given {
 		files = append(files, s.files...)
 	}
-	for i := range files {
-		if err := im.checkStaged(&files[i]); err != nil {
-			discard()
-			return nil, nil, err
-		}
+	if err := im.checkFiles(ctx, files); err != nil {
+		discard()
+		return nil, nil, err
 	}
 	return files, discard, nil
+}
+
+func (im *importRun) checkFiles(ctx context.Context, files []StagedFile) error {
+	for i := range files {
+		if err := im.checkStaged(&files[i]); err != nil {
+			return err
+		}
+	}
+	for _, check := range im.guards {
+		if err := check(ctx, byFile(files)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stagingReporter adds up what is staged.
+func (im *importRun) stagingReporter() func(rows int, text int64) {
+	if im.progress == nil {
+		return nil
+	}
+	p := Progress{Phase: Staging}
+	return func(rows int, text int64) {
+		p.Rows += rows
+		p.Sent += text
+		im.progress(p)
+	}
 }
 
 // checkStaged compares a file with the definition. What a one shot's definition leaves open is the file's.
@@ -148,7 +186,14 @@ func (im *importRun) checkStaged(s *StagedFile) error {
 		return err
 	}
 	if im.definition != nil {
+		f.Encoding, f.Compression = cmp.Or(f.Encoding, s.Encoding), cmp.Or(f.Compression, s.Compression)
 		f.Format.Separator, f.Format.EndOfLine = cmp.Or(f.Format.Separator, string(s.separator)), cmp.Or(f.Format.EndOfLine, s.lineEnd)
+	}
+	if declared := cmp.Or(f.Encoding, UTF8); declared != s.Encoding {
+		return refuse(0, "", "encoding", fmt.Sprintf("the file is in %s, and the definition says %s", s.Encoding, declared))
+	}
+	if declared := cmp.Or(f.Compression, ZIP); declared != s.Compression {
+		return refuse(0, "", "compression", fmt.Sprintf("the file is staged as %s, and the definition says %s: see Pack", s.Compression, declared))
 	}
 	if declared := f.Format.Separator; declared != "" && declared != string(s.separator) {
 		return refuse(0, "", "separator", fmt.Sprintf("the file's cells are separated by %q, and the definition says %q", s.separator, declared))
@@ -167,7 +212,8 @@ func (im *importRun) checkStaged(s *StagedFile) error {
 	for _, column := range s.header {
 		mapped := slices.ContainsFunc(f.Mapping, func(m Mapping) bool { return m.Column == column })
 		if own := (&schema{table: f.Destination.Table}).fromServer(column); !mapped && !own {
-			return refuse(1, shownColumn(column), "unmapped-column", "the definition does not map this column, so its values would be lost: map it, or leave it out")
+			return refuse(1, shownColumn(column), "unmapped-column",
+				"the definition does not map this column, so its values would be lost: map it, or leave it out")
 		}
 	}
 	return nil
@@ -176,10 +222,10 @@ func (im *importRun) checkStaged(s *StagedFile) error {
 // sendable finds what the library cannot send, although a stored definition may say it for files that come otherwise.
 func (f *InputFile) sendable() error {
 	switch {
-	case f.Compression != "" && f.Compression != "ZIP":
-		return f.refuse("compression", "the definition expects another compression than ZIP, in which files are sent")
-	case f.Encoding != "" && f.Encoding != "UTF-8":
-		return f.refuse("encoding", "the definition expects another encoding than UTF-8, in which files are sent")
+	case f.Compression != "" && !f.Compression.known():
+		return f.refuse("compression", "the definition expects another compression than ZIP, GZIP or NONE, in which files are sent")
+	case f.Encoding != "" && f.Encoding != UTF8 && f.Encoding != ISO88591:
+		return f.refuse("encoding", "the definition expects another encoding than UTF-8 or ISO-8859-1, in which files are sent")
 	case len(f.Format.Separator) > 1:
 		return f.refuse("separator", "the definition's separator must be one ASCII character")
 	case cmp.Or(f.Format.Enclosing, `"`) != `"` || cmp.Or(f.Format.Escaping, `"`) != `"`:
@@ -220,4 +266,4 @@ func (im *importRun) tables(ctx context.Context) ([]tableRef, error) {
 	return list, nil
 }
 
-var errNoTables = &ValidationError{Rule: "no-tables", Detail: "the stored definition does not say which tables the import loads: name them with Loads"}
+var errNoTables = &ValidationError{Rule: "no-tables", Detail: "the definition does not say which tables the import loads: name them with Loads"}

@@ -1,18 +1,12 @@
 package actito
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -20,11 +14,13 @@ import (
 	"github.com/actito-go/actito/internal/transport"
 )
 
-// The names of the form's parts, as version 4 has them.
+// The names of the form's parts, as version 4 has them. See [WithPartNames].
 const (
 	partFile       = "inputFile"  // assumed for version 5: one part per file
 	partDefinition = "parameters" // assumed for version 5: a file part
 )
+
+type partNames struct{ file, definition string }
 
 // ImportOption is given to the calls that start an import: what to load, and how. Every [Data] and *[Staged] is one.
 type ImportOption interface{ applyImport(*importRun) }
@@ -37,16 +33,18 @@ func (d Data) applyImport(im *importRun)       { im.data = append(im.data, d) }
 func (s *Staged) applyImport(im *importRun)    { im.given = append(im.given, s) }
 func (e EmptyCells) applyImport(im *importRun) { im.empties = append(im.empties, e) }
 
-// Loads names the tables that a stored ETL loads, by name or id, where its definition cannot be read. One import is
-// counted for each.
+// Loads names the tables that an import loads, by name or id, where its definition is stored and cannot be read, or is a
+// [RawDefinition] that does not tell. One import is counted for each.
 func Loads(tables ...string) ImportOption {
 	return importOption(func(im *importRun) { im.loads = append(im.loads, tables...) })
 }
 
 // Once starts an import at most once per key, such as "customers-2026-11-23". A second start with the same key and
 // content sends nothing and returns the first execution, by its id and marked AlreadyStarted; with other content, or
-// while the outcome of the first is unknown, it is an [AlreadyStartedError]. A start that the server refused frees its
-// key; an execution that failed keeps it, since some of its rows may be loaded: choose another key for the next try.
+// while the outcome of the first is unknown, it is an [AlreadyStartedError]: [ExecutionService.Reconcile] settles that
+// one. A start that the server refused frees its key; an execution that failed keeps it, since some of its rows may be
+// loaded: choose another key for the next try.
+// Of an import that [SplitAbove] cut, each part has a key of its own, so that a second start sends only what is missing.
 // Keys live as long as the ledger that [Quota] names: the one in memory forgets them with the process.
 func Once(key string) ImportOption {
 	return importOption(func(im *importRun) { im.once, im.keyed = key, true })
@@ -55,18 +53,32 @@ func Once(key string) ImportOption {
 // Urgent lets an import use what [Quota].KeepFree keeps for such.
 func Urgent() ImportOption { return importOption(func(im *importRun) { im.urgent = true }) }
 
-// Progress is how far an upload is.
+// Phase is what an import is at.
+type Phase uint8
+
+// The phases, in their order.
+const (
+	Staging   Phase = iota + 1 // rows are encoded or files checked, and compressed
+	Uploading                  // bytes are sent
+)
+
+// Progress is how far an import is.
 type Progress struct {
-	Rows  int // of all files
-	Sent  int64
-	Total int64 // bytes
+	Phase Phase
+	Rows  int   // of all files; while staging, so far
+	Sent  int64 // bytes sent so far; while staging, bytes of CSV text so far
+	Total int64 // bytes to send; 0 while staging
 }
 
-// OnProgress is called while files are sent, from another goroutine, not concurrently, and not any more once the call
-// that starts the import has returned; it must return soon. A repeated attempt starts at 0 again.
+// OnProgress is called while files are staged and sent, not concurrently, at most once per 64 KiB and at the end of each,
+// and not any more once the call that starts the import has returned. While files are sent that is from another goroutine,
+// and it must return soon. A repeated attempt starts at 0 again. What the server does then is told by [WaitProgress].
 func OnProgress(f func(Progress)) ImportOption {
 	return importOption(func(im *importRun) { im.progress = f })
 }
+
+// reportEvery is how many bytes pass between reports of progress.
+const reportEvery = 64 << 10
 
 // importRun is one start of an import.
 type importRun struct {
@@ -76,10 +88,13 @@ type importRun struct {
 	segments []string
 	etlID    string
 
-	definition *Definition // sent along by one shots
-	files      []InputFile // of the definition, if it is known
+	definition *Definition  // sent along by one shots
+	parameters []byte       // sent along as they are, in place of definition
+	location   *LocationRef // of a one shot's definition, nil if it has none or is not known
+	files      []InputFile  // of the definition, if it is known
 	data       []Data
 	given      []*Staged // staged by the caller
+	remotes    []remote
 	loads      []string
 	empty      EmptyCells   // the one of empties
 	empties    []EmptyCells // as they were declared
@@ -87,10 +102,15 @@ type importRun struct {
 	keyed      bool // once was given
 	urgent     bool
 	progress   func(Progress)
+	guards     []guard
+	splits     bool  // SplitAbove was given
+	splitAbove int64 // bytes
+	prepared   func(Handle) error
 
 	// What assign finds, if the definition is known.
-	plan   map[string]*InputFile // of the files that were given, by their names
-	loaded []*InputFile          // those for which a file was given, in the order of the definition
+	plan    map[string]*InputFile // of the files that were given, by their names
+	loaded  []*InputFile          // those for which a file was given, in the order of the definition
+	fetched []*InputFile          // those of which the server fetches the file
 }
 
 func newImport(c *Client, op string, opts []ImportOption) *importRun {
@@ -116,6 +136,14 @@ func (im *importRun) check() error {
 	if !utf8.ValidString(im.once) {
 		return &ValidationError{Column: "Once", Rule: "once", Detail: "the key is not UTF-8 text"}
 	}
+	if len(im.remotes) > 0 && len(im.data)+len(im.given) == 0 && (im.splits || len(im.guards) > 0) {
+		return &ValidationError{Column: "Remote", Rule: "remote",
+			Detail: "the server fetches all files of this import: SplitAbove, MinRows, MaxRows and MaxEmpty have nothing to look at"}
+	}
+	if im.splitAbove < 0 {
+		return &ValidationError{Column: "SplitAbove", Rule: "split",
+			Detail: "the size is negative: give bytes, or 0 for the most that Actito takes"}
+	}
 	for _, e := range im.empties {
 		if im.empty != EmptyCellsUndeclared && e != im.empty {
 			return &ValidationError{Rule: "empty-cells", Detail: "Keep and Clear are both given to one import: an empty cell does one or the other"}
@@ -125,7 +153,7 @@ func (im *importRun) check() error {
 	return nil
 }
 
-// run is the way of every import: assign files → stage → form → reserve → send → settle.
+// run is the way of every import: assign files → stage → parts → reserve → send → settle.
 func (im *importRun) run(ctx context.Context) (*Execution, error) {
 	if err := im.check(); err != nil {
 		return nil, err
@@ -142,22 +170,28 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 		return nil, err
 	}
 	defer discard()
-	var definition []byte
-	if im.definition != nil {
-		if definition, err = json.Marshal(im.definition); err != nil {
-			return nil, &ValidationError{Rule: "json", Detail: "the definition cannot be encoded as JSON", Err: err}
-		}
-	}
-	form, err := makeForm(definition, files)
+	parts, err := im.parts(ctx, files, tables)
 	if err != nil {
 		return nil, err
 	}
 	if im.c.dryRun {
 		im.c.log.LogAttrs(ctx, slog.LevelInfo, "actito: dry run, not sent", slog.String("op", im.op),
-			slog.Int("files", len(files)), slog.Int("rows", rowsOfFiles(files)), slog.Int64("bytes", form.Length()))
-		return &Execution{ETLID: im.etlID, Status: StatusDryRun}, ctx.Err()
+			slog.Int("files", len(files)), slog.Int("rows", rowsOfFiles(files)), slog.Int64("bytes", bytesOf(parts)))
+		return &Execution{ETLID: im.etlID, Status: StatusDryRun, Refused: refusedOf(files)}, ctx.Err()
 	}
-	return im.start(ctx, form, tables, rowsOfFiles(files), im.content(definition, files))
+	exec, err := im.start(ctx, parts)
+	if exec != nil {
+		exec.Refused = refusedOf(files)
+	}
+	return exec, err
+}
+
+func refusedOf(files []StagedFile) []Refusal {
+	var list []Refusal
+	for _, f := range files {
+		list = append(list, f.Refused...)
+	}
+	return list
 }
 
 func rowsOfFiles(files []StagedFile) int {
@@ -168,36 +202,11 @@ func rowsOfFiles(files []StagedFile) int {
 	return n
 }
 
-// makeForm makes the body of the call.
-func makeForm(definition []byte, files []StagedFile) (*multipart.Form, error) {
-	var parts []multipart.Part
-	if definition != nil {
-		parts = append(parts, multipart.Part{Field: partDefinition, File: "parameters.json", ContentType: "application/json",
-			Size: int64(len(definition)),
-			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(definition)), nil }})
-	}
-	for i := range files {
-		parts = append(parts, files[i].part())
-	}
-	return multipart.New(parts...)
-}
-
-// content identifies what is imported, and how, for [Once]. A file's name is no part of it: it may hold the date.
-func (im *importRun) content(definition []byte, files []StagedFile) [sha256.Size]byte {
-	hash := sha256.New()
-	fmt.Fprintf(hash, "%q %q %q\n", im.c.entity, im.etlID, definition)
-	for _, f := range slices.SortedFunc(slices.Values(files), func(a, b StagedFile) int { return strings.Compare(a.Name, b.Name) }) {
-		hash.Write(f.hash[:])
-	}
-	return [sha256.Size]byte(hash.Sum(nil))
-}
-
-// send sends the form once its turn has come.
-func (im *importRun) send(ctx context.Context, form *multipart.Form, rows int, begin func(context.Context) error) (*Execution, error) {
-	progress := &reporter{report: im.progress, p: Progress{Rows: rows, Total: form.Length()}}
-	defer progress.end()
+// send sends a part once its turn has come.
+func (im *importRun) send(ctx context.Context, p *part, progress *reporter) (*Execution, error) {
+	form := p.form
 	call := request{op: im.op, method: http.MethodPost, path: im.path, segments: im.segments, answer: transport.Maybe, class: BackgroundWork,
-		file: &upload{contentType: form.ContentType(), length: form.Length(), open: progress.opened(form)}, begin: begin}
+		file: &upload{contentType: form.ContentType(), length: form.Length(), open: progress.opened(form)}, begin: p.booking.begin}
 	reply, err := im.c.send(ctx, &call, nil)
 	if err != nil {
 		return nil, err
@@ -216,6 +225,7 @@ func (im *importRun) send(ctx context.Context, form *multipart.Form, rows int, b
 
 // reporter reports the progress of an upload. The transport may still read a body when its answer is there.
 type reporter struct {
+	before int64 // bytes of the parts that were sent
 	mu     sync.Mutex
 	report func(Progress) // nil once the call has ended
 	p      Progress
@@ -226,9 +236,10 @@ func (r *reporter) opened(form *multipart.Form) func() (io.ReadCloser, error) {
 	if r.report == nil {
 		return form.Open
 	}
+	before := r.before
 	return func() (io.ReadCloser, error) {
 		body, err := form.Open()
-		return &reportedBody{ReadCloser: body, to: r}, err
+		return &reportedBody{ReadCloser: body, to: r, sent: before, reported: before}, err
 	}
 }
 
@@ -249,15 +260,19 @@ func (r *reporter) end() {
 
 type reportedBody struct {
 	io.ReadCloser
-	to   *reporter
-	sent int64
+	to       *reporter
+	sent     int64 // by the parts before this one too
+	reported int64
 }
 
 func (b *reportedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if n > 0 {
 		b.sent += int64(n)
-		b.to.show(b.sent)
+		if b.sent-b.reported >= reportEvery || b.sent == b.to.p.Total {
+			b.reported = b.sent
+			b.to.show(b.sent)
+		}
 	}
 	return n, err
 }

@@ -3,7 +3,6 @@ package actito
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/actito-go/actito/internal/multipart"
 )
 
 const (
@@ -29,28 +26,125 @@ const (
 	startWait   = 4 * time.Second
 )
 
-// start books the import, sends it, and settles what became of it. A reservation that ran out before the first byte,
-// such as one made just before midnight, is made once more.
-func (im *importRun) start(ctx context.Context, form *multipart.Form, tables []tableRef, rows int, content [sha256.Size]byte) (*Execution, error) {
-	exec, err := im.startOnce(ctx, form, tables, rows, content)
-	if errors.Is(err, ErrReservationLost) {
-		return im.startOnce(ctx, form, tables, rows, content)
+// start books the import, all parts of it before the first is sent, sends them, and settles what became of each.
+func (im *importRun) start(ctx context.Context, parts []*part) (*Execution, error) {
+	if err := im.bookAll(ctx, parts); err != nil {
+		return nil, err
 	}
-	return exec, err
+	toSend := slices.ContainsFunc(parts, func(p *part) bool { return p.started == nil })
+	if im.prepared != nil && toSend {
+		if err := im.handOut(ctx, parts); err != nil {
+			return nil, fmt.Errorf("actito: OnPrepared ended the import: %w", err)
+		}
+	}
+	progress := &reporter{report: im.progress, p: Progress{Phase: Uploading, Rows: rowsOfParts(parts), Total: bytesOf(parts)}}
+	defer progress.end()
+	whole := &Execution{ETLID: im.etlID, AlreadyStarted: true}
+	for i, p := range parts {
+		exec, err := im.startPart(ctx, p, progress)
+		if err != nil {
+			giveUp(ctx, parts[i+1:])
+			if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
+				p.ended = time.Now()
+				unknown.Handle = im.handle(parts)
+			}
+			if i > 0 {
+				return whole, p.named(err)
+			}
+			return nil, p.named(err)
+		}
+		exec.Sent = im.handleOf(p).sent()
+		if p.of == 1 {
+			return exec, nil
+		}
+		progress.before += p.form.Length()
+		whole.AlreadyStarted = whole.AlreadyStarted && exec.AlreadyStarted
+		whole.Parts = append(whole.Parts, exec)
+	}
+	return whole, nil
 }
 
-func (im *importRun) startOnce(ctx context.Context, form *multipart.Form, tables []tableRef, rows int, content [sha256.Size]byte) (*Execution, error) {
+// handOut hands the handle out. If that fails, or panics, nothing is sent.
+func (im *importRun) handOut(ctx context.Context, parts []*part) error {
+	err := errors.New("it panicked")
+	defer func() {
+		if err != nil {
+			giveUp(ctx, parts)
+		}
+	}()
+	err = im.prepared(im.handle(parts))
+	return err
+}
+
+// bookAll books all parts, or none.
+func (im *importRun) bookAll(ctx context.Context, parts []*part) error {
+	for i, p := range parts {
+		err := im.book(ctx, p)
+		if err == nil {
+			continue
+		}
+		giveUp(ctx, parts[:i])
+		if full, ok := errors.AsType[*QuotaError](err); ok && p.of > 1 {
+			for k, other := range parts {
+				if other.started != nil || !other.loads(full.Table) {
+					continue
+				}
+				full.Needed++
+				if k < i {
+					full.Held-- // it was one of this import
+				}
+			}
+		}
+		return err
+	}
+	return nil
+}
+
+// book books a part, unless a former call with its key started it.
+func (im *importRun) book(ctx context.Context, p *part) error {
 	if im.c.clock.refuse() != nil {
 		_ = im.c.probe(ctx) // one of the clocks may have been put right since the last answer
 	}
 	if err := im.c.clock.refuse(); err != nil {
-		return nil, err
+		return err
 	}
-	booking, err := im.reserve(ctx, tables, content)
+	b, err := im.reserve(ctx, p)
 	if err != nil {
-		return im.refused(err, booking, tables)
+		p.started, err = im.refused(err, b, p.tables)
+		return err
 	}
-	exec, err := im.send(ctx, form, rows, booking.begin)
+	p.booking = b
+	return nil
+}
+
+// giveUp frees what was booked for parts that are not going to be sent.
+func giveUp(ctx context.Context, parts []*part) {
+	for _, p := range parts {
+		if p.started == nil {
+			p.booking.settle(ctx, Free())
+			p.notSent = true
+		}
+	}
+}
+
+// startPart sends a part and settles what became of it. A reservation that ran out before the first byte, such as one
+// made just before midnight, is made once more, unless its handle was given out: who resumes from that one has to be
+// sure that nothing is sent after it.
+func (im *importRun) startPart(ctx context.Context, p *part, progress *reporter) (*Execution, error) {
+	for again := false; p.started == nil; again = true {
+		exec, err := im.sendPart(ctx, p, progress)
+		if again || im.prepared != nil || !errors.Is(err, ErrReservationLost) {
+			return exec, err
+		}
+		if err := im.book(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return p.started, nil
+}
+
+func (im *importRun) sendPart(ctx context.Context, p *part, progress *reporter) (*Execution, error) {
+	exec, err := im.send(ctx, p, progress)
 	outcome := Used("")
 	switch {
 	case err == nil:
@@ -60,10 +154,11 @@ func (im *importRun) startOnce(ctx context.Context, form *multipart.Form, tables
 	default:
 		outcome = Free()
 	}
-	booking.settle(ctx, outcome)
-	tooSoon := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrBusy) // to tell: the caller ended it
+	p.booking.settle(ctx, outcome)
+	// The caller ended it too soon to tell.
+	tooSoon := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrBusy)
 	if api, ok := errors.AsType[*APIError](err); ok && api.Op == im.op && api.Status == http.StatusTooManyRequests && !tooSoon {
-		return nil, im.tooMany(ctx, err, booking, tables)
+		return nil, im.tooMany(ctx, err, p.booking, p.tables)
 	}
 	return exec, err
 }
@@ -75,12 +170,13 @@ type booking struct {
 	counted bool // or the store fails, and Quota.FailOpen starts the import all the same
 }
 
-// reserve books an import into the tables.
-func (im *importRun) reserve(ctx context.Context, tables []tableRef, content [sha256.Size]byte) (*booking, error) {
+// reserve books a part of an import into its tables. The later a part is sent, the longer its lease.
+func (im *importRun) reserve(ctx context.Context, p *part) (*booking, error) {
 	q := im.c.quota
 	if q.inMemory() {
 		q.forgets.Do(func() {
-			im.c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the day's imports are counted in memory: a restart forgets them, and no other process sees them; see Quota.Store")
+			im.c.log.LogAttrs(ctx, slog.LevelWarn,
+				"actito: the day's imports are counted in memory: a restart forgets them, and no other process sees them; see Quota.Store")
 		})
 	}
 	licence, err := im.c.licence(ctx)
@@ -88,13 +184,13 @@ func (im *importRun) reserve(ctx context.Context, tables []tableRef, content [sh
 		return nil, err
 	}
 	b := &booking{Reservation: q.reservation(time.Now()), core: im.c.core, counted: true}
-	b.ID, b.Lease, b.Content = licence+rand.Text(), b.At.Add(leaseTime), content
-	if im.once != "" {
-		b.Once = licence + im.once
+	b.ID, b.Lease, b.Content = licence+rand.Text(), b.At.Add(leaseTime*time.Duration(p.number)), p.content
+	if p.once != "" {
+		b.Once = licence + p.once
 	}
-	b.Buckets = q.buckets(licence, tables)
+	b.Buckets = q.buckets(licence, p.tables)
 	if !im.urgent {
-		for i := range tables {
+		for i := range p.tables {
 			b.Buckets[i].Keep = q.keep
 		}
 	}
@@ -156,7 +252,8 @@ func (b *booking) uncounted(ctx context.Context, err error) {
 
 // verify books what the service lists, so that a store which may have lost bookings can be relied on again.
 func (c *Client) verify(ctx context.Context, unverified *UnverifiedError) error {
-	c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the ledger is compared with the executions on the service", slog.String("reason", unverified.Reason))
+	c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the ledger is compared with the executions on the service",
+		slog.String("reason", unverified.Reason))
 	report, err := c.Quota.Sync(ctx)
 	if n := len(report.Unassigned); err == nil && n > 0 {
 		err = fmt.Errorf("the service does not tell which tables %d of them load", n)
@@ -169,6 +266,9 @@ func (c *Client) verify(ctx context.Context, unverified *UnverifiedError) error 
 
 // begin is called before the first byte of each attempt.
 func (b *booking) begin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err // while it is certain that nothing was sent
+	}
 	if !b.counted {
 		return nil
 	}
@@ -183,29 +283,48 @@ func (b *booking) begin(ctx context.Context) error {
 	return err
 }
 
-// settle records the outcome, even if the caller is gone, and insists for a while if the store fails.
+// settle records the outcome.
 func (b *booking) settle(ctx context.Context, o Outcome) {
 	if !b.counted {
 		return
 	}
+	err := b.core.settle(ctx, b.ID, o)
+	if errors.Is(err, ErrReservationLost) && o.State == OutcomeUsed { // somebody freed it too soon
+		err = b.count(ctx, b.Reservation, o.ExecutionID)
+	}
+	if err != nil {
+		b.log.LogAttrs(ctx, slog.LevelError, "actito: the import's outcome was not recorded; settle it with Quota.Settle",
+			slog.String("id", b.ID), slog.String("outcome", o.State.String()), slog.String("execution", o.ExecutionID), slog.Any("error", err))
+	}
+}
+
+// settle records an outcome, even if the caller is gone, and insists for a while if the store fails.
+func (c *core) settle(ctx context.Context, id string, o Outcome) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	for wait := 100 * time.Millisecond; ; wait *= 2 {
-		err := b.quota.store.Settle(ctx, b.ID, o)
-		if err == nil {
-			return
+		err := c.quota.store.Settle(ctx, id, o)
+		if err == nil || errors.Is(err, ErrReservationLost) {
+			return err
 		}
-		if !errors.Is(err, ErrReservationLost) {
-			select {
-			case <-time.After(wait):
-				continue
-			case <-ctx.Done():
-			}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return err
 		}
-		b.log.LogAttrs(ctx, slog.LevelError, "actito: the import's outcome was not recorded; settle it with Quota.Settle", slog.String("id", b.ID),
-			slog.String("outcome", o.State.String()), slog.String("execution", o.ExecutionID), slog.Any("error", err))
-		return
 	}
+}
+
+// count books an import whose reservation is gone, even if the caller is gone too.
+func (c *core) count(ctx context.Context, r Reservation, executionID string) error {
+	books, err := c.quota.auditor()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	_, err = books.Count(ctx, r, executionID)
+	return err
 }
 
 // refused is the answer to a reservation that was not made.

@@ -9,15 +9,30 @@ import (
 
 // RunOnce starts a one shot import: definition and files in one call. Each file must fit the pattern of exactly one
 // [InputFile], and every InputFile that is not Optional must get one; they are loaded in the order of the definition.
-// Tables may be named; their ids are looked up. What Format leaves open is that of the files. Otherwise it is like
-// [ETLService.Trigger].
+// Tables may be named; their ids are looked up. What Compression, Encoding and Format leave open is that of the files. A
+// definition with a Schedule is refused: store it with Create. Otherwise it is like [ETLService.Trigger].
 func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOption) (*Execution, error) {
 	im := newImport(s.c, "run one shot", opts)
-	d, err := s.c.complete(ctx, d)
-	if err != nil {
-		return nil, err
+	im.path = pathExecutions
+	if d.raw != nil {
+		known, err := d.read()
+		if err != nil {
+			return nil, err
+		}
+		im.files, im.location, im.parameters = known.Files, known.Location, d.raw
+		d.Schedule = known.Schedule
 	}
-	im.path, im.files, im.definition = pathExecutions, d.Files, &d
+	if d.Schedule != nil {
+		return nil, &ValidationError{Column: "schedule", Rule: "schedule",
+			Detail: "a one shot runs at once: leave Schedule nil, or store the definition with Create"}
+	}
+	if d.raw == nil {
+		var err error
+		if d, err = s.c.complete(ctx, d); err != nil {
+			return nil, err
+		}
+		im.files, im.location, im.definition = d.Files, d.Location, &d
+	}
 	return im.run(ctx)
 }
 
@@ -30,14 +45,15 @@ func (c *Client) complete(ctx context.Context, d Definition) (Definition, error)
 	if len(d.Files) == 0 {
 		return d, &ValidationError{Column: "inputFiles", Rule: "definition", Detail: "the definition loads no file"}
 	}
+	if err := d.complete(c.zone); err != nil {
+		return d, err
+	}
 	d.Files = slices.Clone(d.Files)
 	for i := range d.Files {
 		f := &d.Files[i]
 		if err := f.check(); err != nil {
 			return d, err
 		}
-		f.Compression = cmp.Or(f.Compression, "ZIP")
-		f.Encoding = cmp.Or(f.Encoding, "UTF-8")
 		f.Mode = cmp.Or(f.Mode, CreateUpdate)
 		f.Format.Enclosing = cmp.Or(f.Format.Enclosing, `"`)
 		f.Format.Escaping = cmp.Or(f.Format.Escaping, `"`)
@@ -57,12 +73,21 @@ func (f *InputFile) check() error {
 		return f.err
 	case f.FileNamePattern == "":
 		return f.refuse("definition", "an input file of the definition has no FileNamePattern")
+	case f.key != "" && f.Mode != CreateOnly && !slices.ContainsFunc(f.Mapping, func(m Mapping) bool { return m.Attribute == f.key }):
+		return f.refuse("missing-key", "the columns lack the table's key "+f.key+", by which records are told: add it, or create only")
 	case f.Destination.Table != ProfileTableType && f.Destination.Table != CustomTableType || f.Destination.TableID == "":
 		return f.refuse("definition", "the input file's Destination needs a Table type and a TableID, which may be the table's name")
 	case len(f.Mapping) == 0:
 		return f.refuse("mapping", "the input file has no Mapping: derive it with a table's InputFile, or name the columns to load")
 	}
-	return nil
+	_, err := parsePattern(f.FileNamePattern)
+	return err
+}
+
+// fillFormat decides what a definition leaves open of files that the library does not see.
+func (f *InputFile) fillFormat() {
+	f.Compression, f.Encoding = cmp.Or(f.Compression, ZIP), cmp.Or(f.Encoding, UTF8)
+	f.Format.Separator, f.Format.EndOfLine = cmp.Or(f.Format.Separator, ","), cmp.Or(f.Format.EndOfLine, "\n")
 }
 
 func (f *InputFile) refuse(rule, detail string) error {

@@ -55,6 +55,7 @@ type config struct {
 	limiter  Limiter
 	quota    Quota
 	zone     string
+	parts    partNames
 
 	unprefixed, profilesV5, dryRun bool
 }
@@ -214,6 +215,23 @@ func WithTimeZone(name string) Option {
 	}
 }
 
+// WithPartNames names the parts of the form that starts an import, where they are not "inputFile" and "parameters": those
+// with files, and the one with a definition. The two are seen in use with version 4 and assumed for version 5.
+func WithPartNames(file, definition string) Option {
+	return func(c *config) error {
+		for _, name := range []string{file, definition} {
+			if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+				return errors.New("actito: WithPartNames: the names must be printable ASCII without spaces")
+			}
+		}
+		if file == definition {
+			return errors.New("actito: WithPartNames: files and definition need different names")
+		}
+		c.parts = partNames{file, definition}
+		return nil
+	}
+}
+
 // WithUnprefixedPaths sends the older path form, /v4/… in place of /profiles/v4/…. Its end was announced for June
 // 2025, and production clients still send it.
 func WithUnprefixedPaths() Option {
@@ -243,7 +261,7 @@ func WithDryRun() Option {
 }
 
 func configure(opts []Option) (*config, error) {
-	c := &config{log: slog.New(slog.DiscardHandler), zone: string(homeZone)}
+	c := &config{log: slog.New(slog.DiscardHandler), zone: string(homeZone), parts: partNames{partFile, partDefinition}}
 	for i, opt := range opts {
 		if opt == nil {
 			return nil, fmt.Errorf("actito: option %d is nil", i+1)
@@ -288,7 +306,7 @@ func (c *config) build() (*core, error) {
 	}
 	k := &core{
 		base: c.base, http: c.http, ownHTTP: c.http == nil, quota: quota, zone: zone, log: c.log,
-		headers: makeHeaders(c.agent), dryRun: c.dryRun, unprefixed: c.unprefixed, profilesV5: c.profilesV5,
+		headers: makeHeaders(c.agent), parts: c.parts, dryRun: c.dryRun, unprefixed: c.unprefixed, profilesV5: c.profilesV5,
 	}
 	if k.ownHTTP {
 		k.http = &http.Client{Transport: newTransport(c.timeouts.Dial)}
@@ -387,7 +405,7 @@ func DiscoverEnvironment(ctx context.Context, apiKey string, opts ...Option) (En
 		if err != nil {
 			return "", err
 		}
-		_, err = core.tokens.Token(ctx)
+		_, err = core.tokens.Token(ctx, 0)
 		core.tokens.close()
 		if core.ownHTTP {
 			core.http.CloseIdleConnections()

@@ -57,6 +57,7 @@ func TestKeysArriveUnharmed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server, opts := road(t)
+			server.Assume(actitotest.KeysWithCase)
 			client := newClient(t, server, append(opts, actito.WithRateLimit(actito.RateLimit{CallsPerMinute: 10_000}))...)
 			customers, orders := profiles[keyed](t, client), records[keyedRecord](t, client)
 			for _, value := range awkward {

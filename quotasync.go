@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// found marks the entries of Sync.
+const found = "found-"
+
 // SyncReport is what [QuotaService.Sync] found.
 type SyncReport struct {
 	Executions int          // on the service, in the current window
@@ -53,7 +56,7 @@ func (s *QuotaService) Sync(ctx context.Context) (SyncReport, error) {
 			if err != nil {
 				return report, err
 			}
-			r.ID, r.At, r.Buckets = licence+"found-"+e.ID, now, c.quota.buckets(licence, tables)
+			r.ID, r.At, r.Buckets = licence+found+e.ID, now, c.quota.buckets(licence, tables)
 			if !e.Start.IsZero() && e.Start.Before(now) {
 				r.At = e.Start
 			}

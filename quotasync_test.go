@@ -14,6 +14,7 @@ func TestSyncCountsWhatOthersStarted(t *testing.T) {
 	t.Parallel()
 	inEveryWorldInVirtualTime(t, func(t *testing.T, world ...actitotest.Assumption) {
 		server := inMemory(t, actitotest.WithEntities("MyEntity", "Other"))
+		server.Assume(actitotest.ExecutionListExists)
 		server.Assume(world...)
 		ours, theirs := newBulk(t, server), newBulk(t, server)
 		for range 2 {
@@ -51,6 +52,7 @@ func TestSyncDoesNotCountYesterdaysImports(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Window: tt.window}))
+				b.Assume(actitotest.ExecutionListExists)
 				other := newBulk(t, b.Server)
 				time.Sleep(20 * time.Hour)
 				_, err := other.oneCustomer(t.Context())
@@ -68,6 +70,7 @@ func TestSyncDoesNotCountYesterdaysImports(t *testing.T) {
 func TestSyncTellsWhatItCannotAssign(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		server := inMemory(t, actitotest.WithImportTimes(time.Minute, time.Minute)) // tables are told at the end
+		server.Assume(actitotest.ExecutionListExists)
 		ours, theirs := newBulk(t, server), newBulk(t, server)
 		stored := theirs.stored(t, theirs.customers.InputFile("c.csv", named))
 		_, err := theirs.client.ETLs.Trigger(t.Context(), stored, theirs.customers.Rows("c.csv", all(annRow), named))
@@ -101,6 +104,7 @@ func TestSyncFailsWhereExecutionsCannotBeListed(t *testing.T) {
 func TestSyncTellsAnExecutionWhoseDefinitionIsGone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		server := inMemory(t, actitotest.WithImportTimes(time.Minute, time.Minute)) // tables are told at the end
+		server.Assume(actitotest.ExecutionListExists)
 		ours, theirs := newBulk(t, server), newBulk(t, server)
 		stored := theirs.stored(t, theirs.customers.InputFile("c.csv", named))
 		e, err := theirs.client.ETLs.Trigger(t.Context(), stored, theirs.customers.Rows("c.csv", all(annRow), named))
@@ -116,6 +120,7 @@ func TestSyncTellsAnExecutionWhoseDefinitionIsGone(t *testing.T) {
 func TestSyncCountsATableThatIsGoneAndOneThatIsLoadedTwice(t *testing.T) {
 	t.Parallel()
 	b := newBulk(t, inMemory(t))
+	b.Assume(actitotest.ExecutionListExists)
 	b.AddExecution("MyEntity", "Customers", "Customers")
 	b.Fail(actitotest.OpProfileTableList, actitotest.Status(404))
 	b.Fail(actitotest.OpProfileTableGet, actitotest.Status(404))

@@ -19,6 +19,7 @@ const rawProfiles = "/profiles/v5/entities/{entity}/profile-tables/{table}/profi
 func TestRawCallsGoTheWayOfAllOthers(t *testing.T) {
 	t.Parallel()
 	server := newKeyed(t)
+	server.Assume(actitotest.IDInBody)
 	client := newClient(t, server)
 	ctx, table := t.Context(), map[string]string{"table": "Customers"}
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -17,7 +19,7 @@ import (
 	"github.com/actito-go/actito/quota/filequota"
 )
 
-// The functions below are the README's code. TestTheREADMEsCodeIsThisFile holds the two together; the others run it.
+// The functions below are the README's code. TestTheDocumentsCodeIsTested holds the two together; the others run it.
 
 type Customer struct {
 	ID         string                  `actito:"customerID,key"`
@@ -136,30 +138,90 @@ func readmeLedger(key string) error {
 	return client.Close()
 }
 
-func TestTheREADMEsCodeIsThisFile(t *testing.T) {
+func readmeCheck(ctx context.Context, client *actito.Client, definition actito.Definition) error {
+	report, err := client.ETLs.Check(ctx, definition, actito.DataFile("export/customers.csv"), actito.DataFile("export/orders.csv"))
+	if err != nil {
+		return err
+	}
+	if report.Problems() > 0 {
+		fmt.Print(report) // tables of rules, columns and lines, without a value
+	}
+	return nil
+}
+
+func readmePrepared(ctx context.Context, client *actito.Client, keep func(actito.Handle) error) (*actito.Execution, error) {
+	exec, err := client.ETLs.Trigger(ctx, "123456",
+		actito.DataFile("export/customers.csv"),
+		actito.Once("customers-2026-11-23"),
+		actito.MinRows(1000), actito.MaxEmpty("emailAddress", 0.01), // not the extract that broke off
+		actito.OnPrepared(keep)) // func(actito.Handle) error: store it, it is JSON
+	return exec, err
+}
+
+func readmeResume(ctx context.Context, client *actito.Client, handle actito.Handle, again func(context.Context) error) error {
+	exec, err := client.Executions.Resume(ctx, handle)
+	switch {
+	case errors.Is(err, actito.ErrNotStarted): // certainly not: start it again
+		return again(ctx)
+	case errors.Is(err, actito.ErrOutcomeUnknown): // nobody can tell: look into Actito, then Quota.Settle
+		return err
+	}
+	_ = exec
+	return err
+}
+
+func readmeWebhook(ctx context.Context, client *actito.Client, secret string) error {
+	hooks, err := client.Webhooks.Handler(actito.WebhookConfig{Secrets: []string{secret}})
+	if err != nil {
+		return err
+	}
+	http.Handle("POST /webhooks/actito", hooks)
+	sub := hooks.Subscription("https://shop.example/webhooks/actito") // once, when the ETL is made
+	sub.On, sub.Of, sub.Event = actito.SourceETL, "123456", actito.EventFinished
+	id, err := client.Webhooks.Subscribe(ctx, sub)
+	_ = id
+	return err
+}
+
+func readmeRepair(ctx context.Context, client *actito.Client, customers *actito.ProfileTable[Customer], exec *actito.Execution,
+	fix func(actito.Reject[Customer]) (Customer, bool), file io.Writer) error {
+	for reject, result := range customers.Repair(ctx, exec, fix) { // fix: func(actito.Reject[Customer]) (Customer, bool)
+		if result.Err != nil {
+			return result.Err
+		}
+		fmt.Println(reject.Row.ID, "is repaired")
+	}
+	rows, err := client.Executions.WriteRepair(ctx, exec, "customers.csv", file, actito.ForSpreadsheets())
+	_ = rows
+	return err
+}
+
+func TestTheDocumentsCodeIsTested(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile("readme_test.go")
-	require.NoError(t, err)
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	unindented := func(s string) string {
+	unindented := func(file string) string {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
 		var lines []string
-		for line := range strings.Lines(s) {
+		for line := range strings.Lines(string(text)) {
 			lines = append(lines, strings.TrimSpace(line))
 		}
 		return strings.Join(lines, "\n")
 	}
-	blocks := strings.Split(string(readme), "```go\n")[1:]
-	require.NotEmpty(t, blocks)
-	for _, b := range blocks {
-		code, _, closed := strings.Cut(b, "```")
-		require.True(t, closed)
-		require.Contains(t, unindented(string(source)), strings.TrimSpace(unindented(code)))
+	for document, source := range map[string]string{"README.md": "readme_test.go", "docs/from-v4-imports.md": "docs_test.go"} {
+		tested := unindented(source)
+		blocks := strings.Split(unindented(document), "```go\n")[1:]
+		require.NotEmpty(t, blocks)
+		for _, b := range blocks {
+			code, _, closed := strings.Cut(b, "```")
+			require.True(t, closed)
+			require.Contains(t, tested, strings.TrimSpace(code), document)
+		}
 	}
 }
 
 func TestTheREADMEsCodeRuns(t *testing.T) {
 	server := newShop(t)
+	server.Assume(actitotest.ResultFilesExist)
 	client := newClient(t, server)
 	customers, err := actito.Profiles[Customer](client, "Customers")
 	require.NoError(t, err)
@@ -181,4 +243,55 @@ func TestTheREADMEsCodeRuns(t *testing.T) {
 	err = readmeTrigger(t.Context(), client)
 	require.ErrorIs(t, err, actito.ErrNotFound, "the ETL is unknown, and no Loads names its tables")
 	require.ErrorContains(t, err, "Loads")
+}
+
+func TestTheREADMEsCodeForJobsRuns(t *testing.T) {
+	server := newShop(t)
+	server.Assume(actitotest.ResultFilesExist)
+	client := newClient(t, server)
+	customers, err := actito.Profiles[Customer](client, "Customers")
+	require.NoError(t, err)
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.Mkdir("export", 0o700))
+	text := "customerID,emailAddress\nC1,ann@example.com\nC2,none\n"
+	require.NoError(t, os.WriteFile("export/customers.csv", []byte(text), 0o600))
+	require.NoError(t, os.WriteFile("export/orders.csv", []byte("orderId,customerID\nO1,C1\n"), 0o600))
+
+	file := customers.InputFile("customers.csv", actito.Columns("customerID", "emailAddress"))
+	orders, err := actito.Records[map[string]any](client, "Orders")
+	require.NoError(t, err)
+	definition := actito.Definition{Name: "both", Files: []actito.InputFile{file, orders.InputFile("orders.csv", actito.Columns("orderId", "customerID"))}}
+	require.NoError(t, readmeCheck(t.Context(), client, definition))
+	require.Empty(t, server.Imports())
+
+	_, err = readmePrepared(t.Context(), client, func(actito.Handle) error { return nil })
+	require.ErrorIs(t, err, actito.ErrNotFound, "the ETL is unknown")
+	exec, err := client.ETLs.RunOnce(t.Context(), actito.Definition{Files: []actito.InputFile{file}}, actito.DataFile("export/customers.csv"))
+	require.NoError(t, err)
+	exec, err = client.Executions.Wait(t.Context(), exec)
+	require.ErrorIs(t, err, actito.ErrRowsRejected)
+	var repair strings.Builder
+	require.NoError(t, readmeRepair(t.Context(), client, customers, exec, func(r actito.Reject[Customer]) (Customer, bool) {
+		r.Row.Email = "bob@example.com"
+		return r.Row, true
+	}, &repair))
+	require.Contains(t, repair.String(), "C2,none,INVALID_VALUE,emailAddress")
+	_, repaired := server.Profile("Customers", "customerID", "C2")
+	require.True(t, repaired)
+
+	require.Error(t, readmeWebhook(t.Context(), client, "long and random, from the environment"), "the fake has no such ETL")
+}
+
+func TestTheREADMEsCodeAfterACrashRuns(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		b.Assume(actitotest.ExecutionListExists)
+		var handle actito.Handle
+		_, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named)), b.customers.Rows("customers.csv", all(annRow), named),
+			actito.OnPrepared(func(h actito.Handle) error { handle = h; return errors.New("the process ends") }))
+		require.Error(t, err)
+		started := false
+		require.NoError(t, readmeResume(t.Context(), b.client, handle, func(context.Context) error { started = true; return nil }))
+		require.True(t, started)
+	})
 }

@@ -2,12 +2,13 @@ package actito
 
 import (
 	"bytes"
+	"encoding"
 	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/actito-go/actito/internal/csvrow"
 )
@@ -15,14 +16,33 @@ import (
 // listSeparator stands between the values of a multi-valued attribute in a CSV cell, as in the vendor's exports.
 const listSeparator = ","
 
-// wordCharacters are all that numbers, booleans and date-times are written with. They need no quotes unless one of these
-// is the separator.
-const wordCharacters = "0123456789+-.: TRUEFALS"
-
-// columns are the columns of a CSV file made of rows of type T.
+// columns are the columns of a CSV file made of rows of type T. They hold the row that is being written, so they serve
+// one goroutine at a time.
 type columns[T any] struct {
 	codec  *codec[T]
 	fields []*field // for maps, nothing but the names: their values bring the rest
+	row    *T       // what the cells are part of
+	cells  []cell   // of structs, in the order of the fields
+}
+
+// A cell is a field's place in a row. Reflection is asked about it once for all rows that are copied there: asking for
+// every row would cost more than writing it.
+type cell struct {
+	*field
+	v     reflect.Value // the value; of an Opt, what is in it
+	at    any           // a pointer to v, to a basic type if v is of one; nil of lists and pointers
+	plain bool          // it always is a value
+	bare  bool          // a number, boolean, date or date-time, which needs no quotes
+	state *optState     // of an Opt, or nil
+}
+
+// basics are the types whose values are written without reflection.
+var basics = map[reflect.Kind]reflect.Type{
+	reflect.String:  reflect.TypeFor[*string](),
+	reflect.Bool:    reflect.TypeFor[*bool](),
+	reflect.Int:     reflect.TypeFor[*int](),
+	reflect.Int64:   reflect.TypeFor[*int64](),
+	reflect.Float64: reflect.TypeFor[*float64](),
 }
 
 // blanks tell what the empty cells of a line stand for, which the line itself cannot: each is the name of the first
@@ -35,7 +55,7 @@ type blanks struct {
 // order; maps need names, since no row can tell what the next one holds. Subscriptions and segmentations are columns
 // only if asked for: people unsubscribe inside Actito, and a file must not subscribe them again.
 func (c *codec[T]) columns(names []string, consents bool) (*columns[T], error) {
-	cols := &columns[T]{codec: c}
+	cols := &columns[T]{codec: c, row: new(T)}
 	switch {
 	case len(names) > 0:
 		for _, name := range names {
@@ -59,6 +79,11 @@ func (c *codec[T]) columns(names []string, consents bool) (*columns[T], error) {
 	}
 	if len(cols.fields) == 0 {
 		return nil, fmt.Errorf("actito: %s has no field that a file may hold", reflect.TypeFor[T]())
+	}
+	if !c.isMap {
+		for _, f := range cols.fields {
+			cols.cells = append(cols.cells, member{f, reflect.ValueOf(cols.row).Elem().FieldByIndex(f.index)}.cell())
+		}
 	}
 	return cols, nil
 }
@@ -94,38 +119,104 @@ func (cols *columns[T]) header() []string {
 	return names
 }
 
-// appendRow appends the line of a row. sep is an ASCII character. A row whose key is empty is an error.
-func (cols *columns[T]) appendRow(dst []byte, sep byte, row *T) ([]byte, blanks, error) {
-	var b blanks
-	line, held := len(dst), 0
-	n := notation{loc: cols.codec.loc, sep: sep}
-	root := reflect.ValueOf(row).Elem()
+// appendHeader appends the first line of a file: the names of the columns. One with a character that the encoding does
+// not have is an error.
+func (cols *columns[T]) appendHeader(dst []byte, sep byte, enc Encoding) ([]byte, error) {
+	line := dst
+	n := &notation{sep: sep, latin1: enc == ISO88591}
 	for i, f := range cols.fields {
 		if i > 0 {
-			dst = append(dst, sep)
+			line = append(line, sep)
 		}
-		state := stateUnset
-		m, found, err := cols.codec.member(root, f)
-		if err == nil && found {
-			held++
-			dst, state, err = m.appendCell(dst, m.v, n)
+		start := len(line)
+		var err error
+		if line, err = finishCell(append(line, f.name...), start, n); err != nil {
+			return dst, f.refuse(err)
 		}
-		if key := cols.codec.keyField; err == nil && state != stateSet && key != nil && key.name == f.name {
-			err = f.emptyKey()
+	}
+	return csvrow.End(line, len(dst)), nil
+}
+
+// appendRow appends the line of a row. sep is an ASCII character. A row whose key is empty is an error, and so is one
+// with a character that the encoding does not have. After an error dst is what it was.
+func (cols *columns[T]) appendRow(dst []byte, sep byte, enc Encoding, row *T) ([]byte, blanks, error) {
+	var b blanks
+	var line []byte
+	var err error
+	n := notation{loc: cols.codec.loc, sep: sep, bare: sep == ',' || sep == ';' || sep == '\t' || sep == '|', latin1: enc == ISO88591}
+	if cols.codec.isMap {
+		line, err = cols.appendMap(dst, &n, any(*row).(map[string]any), &b)
+	} else {
+		if row != cols.row {
+			*cols.row = *row
+		}
+		line, err = cols.appendCells(dst, &n, &b)
+	}
+	if err != nil {
+		return dst, blanks{}, err
+	}
+	return csvrow.End(line, len(dst)), b, nil
+}
+
+func (cols *columns[T]) appendCells(dst []byte, n *notation, b *blanks) ([]byte, error) {
+	for i := range cols.cells {
+		if i > 0 {
+			dst = append(dst, n.sep)
+		}
+		var state optState
+		var err error
+		c := &cols.cells[i]
+		if dst, state, err = c.append(dst, n); err == nil && state != stateSet {
+			err = cols.note(b, c.name, state)
 		}
 		if err != nil {
-			return dst[:line], blanks{}, err
+			return dst, err
 		}
-		b.note(f.name, state)
 	}
-	if cols.codec.isMap {
-		if values := any(*row).(map[string]any); held < len(values) {
-			if err := cols.undeclared(values); err != nil {
-				return dst[:line], blanks{}, err
+	return dst, nil
+}
+
+func (cols *columns[T]) appendMap(dst []byte, n *notation, values map[string]any, b *blanks) ([]byte, error) {
+	held := 0
+	for i, f := range cols.fields {
+		if i > 0 {
+			dst = append(dst, n.sep)
+		}
+		state := stateUnset
+		var err error
+		if value, found := values[f.name]; found {
+			held++
+			var m member
+			if m, err = cols.codec.mapMember(f.name, value); err == nil {
+				c := m.cell()
+				dst, state, err = c.append(dst, n)
 			}
 		}
+		if err == nil && state != stateSet {
+			err = cols.note(b, f.name, state)
+		}
+		if err != nil {
+			return dst, err
+		}
 	}
-	return csvrow.End(dst, line), b, nil
+	if held < len(values) {
+		return dst, cols.undeclared(values)
+	}
+	return dst, nil
+}
+
+// note takes an empty cell to account. The key's is an error.
+func (cols *columns[T]) note(b *blanks, name string, state optState) error {
+	if key := cols.codec.keyField; key != nil && key.name == name {
+		return key.emptyKey()
+	}
+	switch {
+	case state == stateUnset && b.unset == "":
+		b.unset = name
+	case state == stateNull && b.null == "":
+		b.null = name
+	}
+	return nil
 }
 
 // undeclared finds a value of a map that no column holds: leaving it out would lose it silently.
@@ -139,48 +230,129 @@ func (cols *columns[T]) undeclared(values map[string]any) error {
 	return nil
 }
 
-func (b *blanks) note(name string, state optState) {
+// cell is the member's place.
+func (m member) cell() cell {
+	c := cell{field: m.field, v: m.v}
 	switch {
-	case state == stateUnset && b.unset == "":
-		b.unset = name
-	case state == stateNull && b.null == "":
-		b.null = name
+	case !m.v.IsValid():
+		return c
+	case m.wrap == wrapOpt:
+		state, value := m.v.Addr().Interface().(optional).slot()
+		c.state, c.v = state, reflect.ValueOf(value).Elem()
 	}
+	if !m.list && m.wrap != wrapPointer {
+		p := c.v.Addr()
+		if basic := basics[c.v.Kind()]; basic != nil && (m.kind == stringKind || m.kind >= intKind) {
+			p = p.Convert(basic)
+		}
+		c.at = p.Interface()
+	}
+	_, date := c.at.(*Date)
+	c.bare = date || m.kind >= dateTimeKind && !m.list
+	c.plain = m.wrap == wrapNone && !m.list && !m.omitZero
+	return c
 }
 
-// appendCell appends a field's value as a CSV cell. A value that is set but whose text is empty counts as null: either
-// wants the attribute empty.
-func (f *field) appendCell(dst []byte, v reflect.Value, n notation) ([]byte, optState, error) {
-	v, state := f.content(v)
-	switch {
-	case state == stateNull && f.section != attributeSection:
-		return dst, state, f.refuse(errNullConsent)
-	case state != stateSet:
+// append appends the value that is there. One that is set but whose text is empty counts as null: either wants the
+// attribute empty.
+func (c *cell) append(dst []byte, n *notation) ([]byte, optState, error) {
+	state := stateSet
+	if c.state != nil {
+		state = *c.state
+	} else if !c.plain {
+		_, state = c.content(c.v)
+	}
+	if state != stateSet {
+		if state == stateNull && c.section != attributeSection {
+			return dst, state, c.refuse(errNullConsent)
+		}
 		return dst, state, nil
 	}
 	start := len(dst)
 	var err error
-	if f.list {
-		dst, err = f.appendList(dst, v, n)
-	} else if dst, err = f.appendText(dst, v, n); err == nil && len(dst) == start {
-		state, err = f.empty()
+	switch p := c.at.(type) {
+	case *string:
+		if *p != "" {
+			if dst, err = appendCell(dst, *p, n); err != nil {
+				err = c.refuse(err)
+			}
+			return dst, state, err
+		}
+	case *bool:
+		dst = appendBool(dst, *p)
+	case *int:
+		dst = strconv.AppendInt(dst, int64(*p), 10)
+	case *int64:
+		dst = strconv.AppendInt(dst, *p, 10)
+	case *float64:
+		dst, err = appendFloat(dst, *p, 64)
+	case *DateTime:
+		dst, err = p.appendIn(dst, n.loc)
+	case *Date:
+		dst, err = p.AppendText(dst)
+	case encoding.TextAppender:
+		dst, err = p.AppendText(dst)
+	default:
+		v := c.v
+		if c.wrap == wrapPointer {
+			v = v.Elem()
+		}
+		if c.list {
+			dst, err = c.appendList(dst, v, *n)
+		} else {
+			dst, err = c.appendText(dst, v, *n)
+		}
 	}
 	switch {
 	case err != nil:
-		return dst, state, f.refuse(err)
-	case len(dst) == start && state == stateSet:
-		return dst, stateNull, nil
-	case f.kind >= dateTimeKind && !f.list && strings.IndexByte(wordCharacters, n.sep) < 0:
-		return dst, state, nil
-	}
-	dst, plain := csvrow.Quote(dst, start, n.sep)
-	if !plain {
-		if err := checkText(dst[start:]); err != nil {
-			return dst, state, f.refuse(err)
+	case len(dst) == start:
+		if !c.list {
+			state, err = c.empty()
 		}
+		if state == stateSet {
+			state = stateNull
+		}
+	case !c.bare || !n.bare:
+		dst, err = finishCell(dst, start, n)
 	}
-	return dst, state, nil
+	if err != nil {
+		err = c.refuse(err)
+	}
+	return dst, state, err
 }
+
+// appendCell appends text as a cell in the encoding of the file.
+func appendCell(dst []byte, text string, n *notation) ([]byte, error) {
+	start := len(dst)
+	dst, plain := csvrow.AppendCell(dst, text, n.sep)
+	if plain {
+		return dst, nil
+	}
+	return encodeCell(dst, start, n)
+}
+
+// finishCell makes the raw text at dst[start:] such a cell.
+func finishCell(dst []byte, start int, n *notation) ([]byte, error) {
+	dst, plain := csvrow.Quote(dst, start, n.sep)
+	if plain {
+		return dst, nil
+	}
+	return encodeCell(dst, start, n)
+}
+
+func encodeCell(dst []byte, start int, n *notation) ([]byte, error) {
+	if err := checkText(dst[start:]); err != nil || !n.latin1 {
+		return dst, err
+	}
+	dst, mapped := csvrow.Latin1(dst, start)
+	if !mapped {
+		return dst, errNotLatin1
+	}
+	return dst, nil
+}
+
+var errNotLatin1 = &ValidationError{Rule: "encoding",
+	Detail: "ISO-8859-1 does not have one of the characters: replace it, or write the file in UTF-8 and declare that"}
 
 func (f *field) appendList(dst []byte, v reflect.Value, n notation) ([]byte, error) {
 	for i := range v.Len() {

@@ -3,6 +3,7 @@ package actito
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -10,8 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
-
-	"github.com/actito-go/actito/internal/csvrow"
 )
 
 func TestColumnsOfAStruct(t *testing.T) {
@@ -81,7 +80,7 @@ func TestRowsBecomeLines(t *testing.T) {
 	c := mustCodec[customer](t, ProfileTableType)
 	cols, err := c.columns(nil, true)
 	require.NoError(t, err)
-	line, empty, err := cols.appendRow([]byte("before\n"), ';', &john)
+	line, empty, err := cols.appendRow([]byte("before\n"), ';', UTF8, &john)
 	require.NoError(t, err)
 	require.Equal(t, "before\n;john@example.com;John;1980-02-03;;42;FALSE;\"wine,\"\"cheese\"\"\";2026-11-23 10:15:00;TRUE;FALSE;TRUE;FALSE\n", string(line))
 	require.Equal(t, blanks{unset: "customerID", null: "gsmNumber"}, empty)
@@ -120,7 +119,7 @@ func TestBlanksTellUnsetFromNull(t *testing.T) {
 			require.NoError(t, err)
 			r := full
 			test.change(&r)
-			_, got, err := cols.appendRow(nil, ',', &r)
+			_, got, err := cols.appendRow(nil, ',', UTF8, &r)
 			require.NoError(t, err)
 			require.Equal(t, test.want, got)
 		})
@@ -148,11 +147,12 @@ func TestRowsThatAFileCannotHoldAreRefused(t *testing.T) {
 		"text that is not UTF-8":       {map[string]any{"id": 1, "a": "secret\xff"}, "a", "text"},
 		"a date that is set and empty": {map[string]any{"id": 1, "a": Set(Date{})}, "a", "empty-value"},
 		"a null subscription":          {map[string]any{"id": 1, "subscriptions#b": nil}, "subscriptions#b", "null-consent"},
+		"a value that has no text":     {map[string]any{"id": 1, "a": textless("secret")}, "a", "text-form"},
 		"a type that no attribute has": {map[string]any{"id": 1, "a": struct{}{}}, "a", "type"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			line, _, err := cols.appendRow([]byte("before\n"), ';', &test.row)
+			line, _, err := cols.appendRow([]byte("before\n"), ';', UTF8, &test.row)
 			requireRefused(t, err, test.column, test.rule)
 			require.NotContains(t, err.Error(), "secret")
 			require.Equal(t, "before\n", string(line), "nothing of the row is left behind")
@@ -160,11 +160,17 @@ func TestRowsThatAFileCannotHoldAreRefused(t *testing.T) {
 	}
 }
 
+// textless fails as an AppendText may, without what was there before.
+type textless string
+
+func (s textless) AppendText([]byte) ([]byte, error) { return nil, errors.New(string(s)) }
+func (s *textless) UnmarshalText(b []byte) error     { *s = textless(b); return nil }
+
 func TestMapsBecomeLinesOfTheNamedColumns(t *testing.T) {
 	t.Parallel()
 	cols, err := mustCodec[map[string]any](t, ProfileTableType).columns([]string{"b", "a", "c", "subscriptions#d"}, true)
 	require.NoError(t, err)
-	line, empty, err := cols.appendRow(nil, '\t', &map[string]any{
+	line, empty, err := cols.appendRow(nil, '\t', UTF8, &map[string]any{
 		"a": json.Number("1e2"), "b": []any{true, "x", json.Number("2")}, "c": nil, "profileId": json.Number("7"),
 	})
 	require.NoError(t, err)
@@ -175,24 +181,147 @@ func TestMapsBecomeLinesOfTheNamedColumns(t *testing.T) {
 func TestLinesAreReadBackAsTheyWere(t *testing.T) {
 	t.Parallel()
 	c := mustCodec[wide](t, ProfileTableType)
-	cols, err := c.columns(nil, true)
+	rapid.Check(t, func(t *rapid.T) {
+		sep := drawSeparator(t)
+		enc := rapid.SampledFrom([]Encoding{"", UTF8, ISO88591}).Draw(t, "encoding")
+		rows := rapid.SliceOfN(rapid.Custom(drawWide), 1, 4).Draw(t, "rows")
+		cols, err := c.columns(nil, true)
+		require.NoError(t, err)
+		file, err := cols.appendHeader(nil, sep, enc)
+		require.NoError(t, err)
+		for i := range rows {
+			if enc == ISO88591 {
+				rows[i] = latin1Texts(rows[i])
+			}
+			file, _, err = cols.appendRow(file, sep, enc, &rows[i])
+			require.NoError(t, err)
+		}
+
+		lines := readCSV(t, file, sep, enc)
+		require.Len(t, lines, len(rows)+1)
+		for i, row := range rows {
+			var got wide
+			require.NoError(t, c.decodeCells(lines[0], lines[i+1], &got))
+			require.Equal(t, withoutNulls(row), got)
+		}
+	})
+}
+
+func TestRowsWithOtherCharactersAreRefusedInLatin1(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		ID    string        `actito:"id,key"`
+		Texts []string      `actito:"texts"`
+		Text  Opt[string]   `actito:"text"`
+		Color Opt[color]    `actito:"color"`
+		At    Opt[DateTime] `actito:"at"`
+	}
+	cols, err := mustCodec[row](t, CustomTableType).columns(nil, false)
 	require.NoError(t, err)
 	rapid.Check(t, func(t *rapid.T) {
-		sep := byte(rapid.IntRange(1, 127).Filter(func(b int) bool { return b != '"' && b != '\r' && b != '\n' }).Draw(t, "separator"))
-		row := drawWide(t)
-		file := csvrow.Append(nil, sep, cols.header()...)
-		file, _, err := cols.appendRow(file, sep, &row)
+		r := row{drawElement(t), drawList(t, drawElement), drawOpt(t, drawElement), Set(color(drawText(t))), drawOpt(t, drawDateTime)}
+		line, want, err := cols.appendRow([]byte("before\n"), ';', UTF8, &r)
 		require.NoError(t, err)
-
-		r := csv.NewReader(strings.NewReader(string(file)))
-		r.Comma = rune(sep)
-		lines, err := r.ReadAll()
+		got, empty, err := cols.appendRow([]byte("before\n"), ';', ISO88591, &r)
+		if hasOthers(string(line)) {
+			column := "color"
+			switch {
+			case hasOthers(r.ID):
+				column = "id"
+			case hasOthers(strings.Join(r.Texts, "")):
+				column = "texts"
+			case hasOthers(r.Text.value):
+				column = "text"
+			}
+			requireRefused(t, err, column, "encoding")
+			require.Equal(t, "before\n", string(got), "nothing of the row is left behind")
+			return
+		}
 		require.NoError(t, err)
-		require.Len(t, lines, 2)
-		var got wide
-		require.NoError(t, c.decodeCells(lines[0], lines[1], &got))
-		require.Equal(t, withoutNulls(row), got)
+		require.Equal(t, want, empty)
+		require.Equal(t, readCSV(t, line[len("before\n"):], ';', UTF8), readCSV(t, got[len("before\n"):], ';', ISO88591))
 	})
+}
+
+func TestAHeaderThatTheEncodingLacksIsRefused(t *testing.T) {
+	t.Parallel()
+	cols, err := mustCodec[map[string]any](t, ProfileTableType).columns([]string{"pr\u00e9nom", "pr\u00eanom \u0153"}, false)
+	require.NoError(t, err)
+	header, err := cols.appendHeader([]byte("before\n"), ';', UTF8)
+	require.NoError(t, err)
+	require.Equal(t, "before\npr\u00e9nom;pr\u00eanom \u0153\n", string(header))
+	header, err = cols.appendHeader([]byte("before\n"), ';', ISO88591)
+	requireRefused(t, err, "pr\u00eanom \u0153", "encoding")
+	require.Equal(t, "before\n", string(header))
+
+	cols, err = mustCodec[map[string]any](t, ProfileTableType).columns([]string{"pr\u00e9nom"}, false)
+	require.NoError(t, err)
+	header, err = cols.appendHeader(nil, ';', ISO88591)
+	require.NoError(t, err)
+	require.Equal(t, "pr\xe9nom\n", string(header))
+	line, _, err := cols.appendRow(header, ';', ISO88591, &map[string]any{"pr\u00e9nom": "Zo\u00eb; \u00c9."})
+	require.NoError(t, err)
+	require.Equal(t, "pr\xe9nom\n\"Zo\xeb; \xc9.\"\n", string(line))
+}
+
+func TestNoFileBeginsLikeAByteOrderMark(t *testing.T) {
+	t.Parallel()
+	for name, enc := range map[string]Encoding{"\ufeffid": UTF8, "\u00ef\u00bb\u00bfid": ISO88591, "\u00fe\u00ffid": ISO88591, "\u00ff\u00feid": ISO88591} {
+		cols, err := mustCodec[map[string]any](t, CustomTableType).columns([]string{name}, false)
+		require.NoError(t, err)
+		file, err := cols.appendHeader(nil, ',', enc)
+		require.NoError(t, err)
+		require.Equal(t, byte('"'), file[0])
+		file, _, err = cols.appendRow(file, ',', enc, &map[string]any{name: name})
+		require.NoError(t, err)
+		require.Equal(t, [][]string{{name}, {name}}, readCSV(t, file, ',', enc))
+	}
+}
+
+func drawSeparator(t *rapid.T) byte {
+	return byte(rapid.IntRange(1, 127).Filter(func(b int) bool { return b != '"' && b != '\r' && b != '\n' }).Draw(t, "separator"))
+}
+
+// readCSV reads a file with encoding/csv, which takes each separator that a file may have.
+func readCSV(t require.TestingT, file []byte, sep byte, enc Encoding) [][]string {
+	text := string(file)
+	if enc == ISO88591 {
+		runes := make([]rune, len(file))
+		for i, b := range file {
+			runes[i] = rune(b)
+		}
+		text = string(runes)
+	}
+	r := csv.NewReader(strings.NewReader(text))
+	r.Comma = rune(sep)
+	lines, err := r.ReadAll()
+	require.NoError(t, err)
+	return lines
+}
+
+// hasOthers reports whether a text has characters that ISO-8859-1 does not have.
+func hasOthers(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r > 0xff })
+}
+
+// latin1Texts replaces the characters of the texts that ISO-8859-1 does not have.
+func latin1Texts(w wide) wide {
+	replace := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if r &= 0xff; r == 0 || r == '\r' || r == ',' {
+				return 'x'
+			}
+			return r
+		}, s)
+	}
+	w.ID, w.Color, w.Street, w.City, w.OText.value = replace(w.ID), color(replace(string(w.Color))), replace(w.Street), replace(w.City), replace(w.OText.value)
+	for i, s := range w.Texts {
+		w.Texts[i] = replace(s)
+	}
+	if w.PText != nil {
+		w.PText = new(replace(*w.PText))
+	}
+	return w
 }
 
 // withoutNulls is what a file can tell of a row: an empty cell reads as unset.
@@ -284,10 +413,17 @@ func sampleOrder() *order {
 func TestWritingARowAllocatesNothing(t *testing.T) {
 	cols, err := mustCodec[order](t, CustomTableType).columns(nil, false)
 	require.NoError(t, err)
-	row := sampleOrder()
-	row.Street = `Rue "de la Loi"; 1`
+	full := sampleOrder()
+	full.Street = `Chaussée "de la Loi"; 1`
+	unset := &order{ID: "C-000002", Gift: Null[bool]()}
 	buffer := make([]byte, 0, 1024)
-	require.Zero(t, testing.AllocsPerRun(1000, func() { buffer, _, _ = cols.appendRow(buffer[:0], ';', row) }))
+	for _, enc := range []Encoding{UTF8, ISO88591} {
+		require.Zero(t, testing.AllocsPerRun(1000, func() {
+			buffer, _, _ = cols.appendRow(buffer[:0], ';', enc, full)
+			buffer, _, _ = cols.appendRow(buffer, ';', enc, unset)
+		}))
+		require.Contains(t, string(buffer), "\nC-000002;;;;;0;0;0;FALSE;;;;;;\n")
+	}
 }
 
 func BenchmarkAppendRow(b *testing.B) {
@@ -297,7 +433,7 @@ func BenchmarkAppendRow(b *testing.B) {
 	var buffer []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		buffer, _, err = cols.appendRow(buffer[:0], ';', row)
+		buffer, _, err = cols.appendRow(buffer[:0], ';', UTF8, row)
 	}
 	require.NoError(b, err)
 }
@@ -315,7 +451,7 @@ func BenchmarkAppendRowOfMap(b *testing.B) {
 	var buffer []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		buffer, _, err = mapCols.appendRow(buffer[:0], ';', &row)
+		buffer, _, err = mapCols.appendRow(buffer[:0], ';', UTF8, &row)
 	}
 	require.NoError(b, err)
 }

@@ -2,10 +2,14 @@ package actito
 
 import (
 	"encoding/json"
+	"math"
 	"net/netip"
+	"strconv"
 	"strings"
+	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
 
@@ -148,4 +152,49 @@ func drawWide(t *rapid.T) wide {
 		w.Day, w.At, w.IP = drawDate(t), drawDateTime(t), drawIP(t)
 	}
 	return w
+}
+
+func TestFloatsAreWrittenAsStrconvWritesThem(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		amount := float64(rapid.Int64Range(-2e15, 2e15).Draw(t, "digits")) / math.Pow10(rapid.IntRange(0, 5).Draw(t, "decimals"))
+		near := rapid.SampledFrom([]float64{amount, math.Nextafter(amount, math.Inf(1)), math.Nextafter(amount, 0), math.Copysign(0, -1)}).Draw(t, "near")
+		for _, x := range []float64{near, rapid.Float64().Draw(t, "any")} {
+			for _, bits := range []int{64, 32} {
+				text, err := appendFloat(nil, x, bits)
+				require.NoError(t, err)
+				require.Equal(t, strconv.FormatFloat(x, 'f', -1, bits), string(text))
+			}
+		}
+	})
+}
+
+func TestDatesAreThoseOfTheCalendar(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d := NewDate(rapid.OneOf(rapid.IntRange(-1, 10001), rapid.Int()).Draw(t, "year"), time.Month(rapid.IntRange(-1, 14).Draw(t, "month")),
+			rapid.OneOf(rapid.IntRange(-1, 33), rapid.Int()).Draw(t, "day"))
+		got, err := d.AppendText(nil)
+		want := d.String()
+		if _, impossible := time.Parse(time.DateOnly, want); impossible != nil || d.year == 0 {
+			want = ""
+		}
+		require.Equal(t, want, string(got))
+		require.Equal(t, want == "" && !d.IsZero(), err != nil)
+	})
+}
+
+func TestDateTimesAreWrittenInTheirZone(t *testing.T) {
+	t.Parallel()
+	zone := brusselsTime(t)
+	rapid.Check(t, func(t *rapid.T) {
+		at := time.Unix(rapid.Int64Range(-62135596000, 253402300000).Draw(t, "seconds"), 0).In(zone)
+		got, err := DateTimeOf(at).appendIn(nil, zone)
+		if at.Year() > 9999 {
+			require.Error(t, err)
+			return
+		}
+		require.NoError(t, err)
+		require.Equal(t, at.Format(time.DateTime), string(got))
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // brusselsTime is the zone of the tests' date-times.
@@ -23,7 +24,7 @@ func mustCodec[T any](t require.TestingT, table TableType) *codec[T] {
 	return c
 }
 
-func requireRefused(t *testing.T, err error, column, rule string) {
+func requireRefused(t rapid.TB, err error, column, rule string) {
 	t.Helper()
 	var refused *ValidationError
 	require.ErrorAs(t, err, &refused)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,12 +46,14 @@ func TestRejectsAreReadTypedAndUntyped(t *testing.T) {
 	t.Parallel()
 	inEveryWorld(t, func(t *testing.T, world ...actitotest.Assumption) {
 		b := newBulk(t, inMemory(t))
+		b.Assume(actitotest.ResultFilesExist)
 		b.Assume(world...)
 		e := b.twoTables(t)
 		for name, e := range map[string]*actito.Execution{"as it ended": e, "by its id": {ID: e.ID}} {
 			customers := collect(t, b.customers.Rejects(t.Context(), e))
 			require.Equal(t, []actito.Reject[customer]{{
 				Row:     customer{ID: "C2", Email: "bob@nowhere", FirstName: "Bob; \"the\nbuilder\""},
+				Key:     "C2",
 				Columns: []string{"customerID", "emailAddress", "firstName"},
 				Cells:   []string{"C2", "bob@nowhere", "Bob; \"the\nbuilder\""},
 				File:    "customers.csv", Line: 2, Code: "INVALID_VALUE", Column: "emailAddress",
@@ -77,6 +80,7 @@ func TestRejectsAreReadTypedAndUntyped(t *testing.T) {
 func TestATableHasNoRejectsInAnImportOfAnother(t *testing.T) {
 	t.Parallel()
 	b := newBulk(t, inMemory(t))
+	b.Assume(actitotest.ResultFilesExist)
 	e, err := b.client.ETLs.RunOnce(t.Context(), once(b.orders.InputFile("orders.csv")), b.orders.Rows("orders.csv", all(order{"O2", "C9", 2.5})))
 	e, err = b.ends(t, e, err)
 	require.ErrorIs(t, err, actito.ErrRowsRejected)
@@ -100,9 +104,18 @@ func TestRejectsThatCannotBeDownloaded(t *testing.T) {
 		failed++
 	}
 	require.Equal(t, 2, failed)
+	for _, result := range b.customers.Repair(t.Context(), e, func(r actito.Reject[customer]) (customer, bool) { return r.Row, true }) {
+		require.ErrorIs(t, result.Err, actito.ErrNotFound)
+		failed++
+	}
+	require.Equal(t, 3, failed)
+	_, err := b.client.Executions.WriteRepair(t.Context(), e, "customers.csv", io.Discard)
+	require.ErrorIs(t, err, actito.ErrNotFound)
+	_, err = b.client.Executions.Summarize(t.Context(), e)
+	require.ErrorIs(t, err, actito.ErrNotFound)
 
 	// Where there are none, there is nothing to miss.
-	e, err := b.oneCustomer(t.Context())
+	e, err = b.oneCustomer(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, collect(t, b.customers.Rejects(t.Context(), e)))
 	require.Empty(t, collect(t, b.customers.Rejects(t.Context(), b.loads(t, e, nil))))
@@ -146,13 +159,12 @@ func archive(t testing.TB, files ...string) string {
 	return packed.String()
 }
 
-// rejecting is a shop whose execution 7 has this error file.
+// rejecting is a shop whose execution 7 has this error file, of rows that the server did not count.
 func rejecting(t testing.TB, file string) (*bulk, *actito.Execution) {
 	t.Helper()
 	b := newBulk(t, inMemory(t))
 	b.Fail(actitotest.OpErrorFile, actitotest.Times(9, actitotest.Status(200).WithBody("application/zip", file)))
-	return b, &actito.Execution{ID: "7", Status: actito.StatusWithError, Files: []actito.FileResult{
-		{Name: "o.csv", Table: actito.CustomTableType, Rejected: 1}}}
+	return b, &actito.Execution{ID: "7", Status: actito.StatusWithError, Files: []actito.FileResult{{Name: "o.csv", Table: actito.CustomTableType}}}
 }
 
 func TestRejectsFilesInEveryForm(t *testing.T) {
@@ -235,7 +247,16 @@ func TestBrokenRejectsFilesAreErrors(t *testing.T) {
 		"a cut archive":         whole[:len(whole)/2],
 		"a damaged archive":     string(flipped),
 		"no columns of errors":  archive(t, "o.csv", "orderId,amount\nO1,1\n"),
-		"too few cells":         archive(t, "o.csv", "orderId,errorCode,errorColumn\nO1,E\n"),
+		"a quote in a cell":     archive(t, "o.csv", "orderId,errorCode,errorColumn\nO\"1,E,x\n"),
+		"a row without end":     archive(t, "o.csv", "orderId,errorCode,errorColumn\n\""+strings.Repeat("O1,E,x\n", 1<<20)),
+		"too many files":        archive(t, slices.Repeat([]string{"o.csv", ""}, 1001)...),
+		"a name that climbs":    archive(t, "../o.csv", "orderId,errorCode,errorColumn\n"),
+		"a name from the root":  archive(t, "/o.csv", "orderId,errorCode,errorColumn\n"),
+		"a name of Windows":     archive(t, `a\..\o.csv`, "orderId,errorCode,errorColumn\n"),
+		"a name with a drive":   archive(t, "C:o.csv", "orderId,errorCode,errorColumn\n"),
+		"a name in two lines":   archive(t, "o\n.csv", "orderId,errorCode,errorColumn\n"),
+		"a bomb":                archive(t, "o.csv", "orderId,errorCode,errorColumn\n"+strings.Repeat("O1,E,x\n", 10<<20)),
+		"a forged size":         forged(archive(t, "o.csv", "orderId,errorCode,errorColumn\nO1,E,x\n")),
 		"a quote without end":   archive(t, "o.csv", "orderId,errorCode,errorColumn\n\"O1,E,x\n"),
 		"only columns of error": archive(t, "o.csv", "errorCode,errorColumn\nE,x\n"),
 	} {
@@ -250,6 +271,13 @@ func TestBrokenRejectsFilesAreErrors(t *testing.T) {
 			}
 			require.Len(t, errs, 1)
 			require.ErrorContains(t, errs[0], "cannot be read")
+			require.ErrorContains(t, errs[0], map[string]string{
+				"a row without end":   "longer than",
+				"too many files":      "more than 1000",
+				"a name that climbs":  "out of the archive",
+				"a name with a drive": "out of the archive",
+				"a bomb":              "unpacks to",
+			}[name])
 		})
 	}
 	t.Run("a download that breaks off", func(t *testing.T) {
@@ -264,6 +292,12 @@ func TestBrokenRejectsFilesAreErrors(t *testing.T) {
 		}
 		require.Equal(t, 1, failed)
 	})
+}
+
+// forged is the archive of one file with 1 as its unpacked size.
+func forged(archive string) string {
+	at := strings.Index(archive, "PK\x01\x02") + 24
+	return archive[:at] + "\x01\x00\x00\x00" + archive[at+4:]
 }
 
 func TestLargeRejectsLeaveNoFileBehind(t *testing.T) {

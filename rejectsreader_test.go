@@ -19,23 +19,27 @@ func FuzzRejectsReader(f *testing.F) {
 	f.Add("errorCode,errorColumn\n,\n")
 	f.Add("a\xe9\xe9errorCode\xe9errorColumn\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		r, header, err := rejectsReader(strings.NewReader(text))
-		if err != nil {
+		var r rejectsFile
+		if r.open(strings.NewReader(text)) != nil {
 			return
 		}
-		if len(header) < 3 || header[len(header)-2] != columnErrorCode {
-			t.Fatalf("header %q", header)
+		if len(r.header) < 3 || r.header[len(r.header)-2] != columnErrorCode {
+			t.Fatalf("header %q", r.header)
 		}
 		for {
-			cells, err := r.Read()
+			row, err := r.next()
 			var malformed *csv.ParseError
 			switch {
 			case errors.Is(err, io.EOF), errors.As(err, &malformed):
 				return
 			case err != nil:
 				t.Fatal(err)
-			case len(cells) != len(header):
-				t.Fatalf("%d cells under %d columns", len(cells), len(header))
+			case (len(row.cells) != len(r.header)) != (row.err != nil):
+				t.Fatalf("%d cells under %d columns: %v", len(row.cells), len(r.header), row.err)
+			case !strings.Contains(text, string(row.raw)):
+				t.Fatalf("%q is not of the file", row.raw)
+			case row.err == nil:
+				sameOwnCells(t, &r, row)
 			}
 		}
 	})
@@ -55,13 +59,25 @@ func TestRejectsRoundTrip(t *testing.T) {
 		for _, row := range rows {
 			text = csvrow.Append(text, separator, row...)
 		}
-		r, got, err := rejectsReader(strings.NewReader(string(text)))
-		if err != nil {
+		var r rejectsFile
+		if err := r.open(strings.NewReader(string(text))); err != nil {
 			t.Fatal(err)
 		}
-		all, err := r.ReadAll()
-		if err != nil {
-			t.Fatal(err)
+		got, raw := r.header, string(r.rawHeader)
+		var all [][]string
+		for {
+			row, err := r.next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil || row.err != nil {
+				t.Fatal(err, row)
+			}
+			all, raw = append(all, row.cells), raw+string(row.raw)
+			sameOwnCells(t, &r, row)
+		}
+		if raw != string(text) {
+			t.Fatalf("%q was taken from %q", raw, text)
 		}
 		if len(all) != len(rows) {
 			t.Fatalf("%d of %d rows", len(all), len(rows))
@@ -76,4 +92,24 @@ func TestRejectsRoundTrip(t *testing.T) {
 			}
 		}
 	})
+}
+
+// sameOwnCells compares what a repair file would hold of a row with its cells.
+func sameOwnCells(t interface{ Fatalf(string, ...any) }, f *rejectsFile, row *rejectedRow) {
+	n := len(f.header) - 2
+	own := row.raw[:ownCells(row.raw, f.csv.Comma, n)]
+	r := csv.NewReader(strings.NewReader(string(own) + "\n"))
+	r.Comma = f.csv.Comma
+	cells, err := r.Read()
+	if len(own) == 0 {
+		cells, err = []string{""}, nil
+	}
+	if err != nil || len(cells) != n {
+		t.Fatalf("%q of %q has %d cells: %v", own, row.raw, len(cells), err)
+	}
+	for i, cell := range cells {
+		if toUTF8(cell) != row.cells[i] {
+			t.Fatalf("cell %q of %q is %q", row.cells[i], row.raw, cell)
+		}
+	}
 }

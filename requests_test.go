@@ -11,6 +11,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,9 @@ import (
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
 )
+
+// aMark is what tells an import from all others.
+var aMark = regexp.MustCompile(`(run-|zip-)[A-Z2-7]{16}`)
 
 // wire notes the requests that leave the library. Token requests are noted only if they are wanted.
 type wire struct {
@@ -99,7 +103,7 @@ func bodyText(req *http.Request, body []byte) string {
 			b.WriteString("\n" + indented(content))
 		}
 	}
-	return b.String() + "--BOUNDARY--\n"
+	return aMark.ReplaceAllString(b.String(), "${1}MARK") + "--BOUNDARY--\n"
 }
 
 func indented(body []byte) string {
@@ -254,6 +258,29 @@ var goldenCalls = []struct {
 		_, err := g.ETLs.RunOnce(ctx, g.definition(), actito.DataBytes("orders.csv", []byte("orderId,customerID\nA1,C1\n")))
 		return err
 	}},
+	{"v5/etl-create-scheduled", false, func(ctx context.Context, g *goldenStore) error {
+		d := g.definition()
+		d.Schedule, d.Location = &actito.Schedule{TimeOfDay: "06:00"}, &actito.LocationRef{ID: g.locationID}
+		d.ReportRecipients = []string{"data@shop.example"}
+		d.ResultFilePattern, d.ErrorFilePattern = "results_$yyyyMMdd.csv", "errors_$yyyyMMdd.csv"
+		_, err := g.ETLs.Create(ctx, d)
+		return err
+	}},
+	{"v5/etl-trigger-remote", false, func(ctx context.Context, g *goldenStore) error {
+		_, err := g.ETLs.Trigger(ctx, g.etlID, actito.Remote(g.locationID, "orders.csv"))
+		return err
+	}},
+	{"v5/run-once-remote", false, func(ctx context.Context, g *goldenStore) error {
+		_, err := g.ETLs.RunOnce(ctx, g.definition(), actito.Remote(g.locationID, "orders.csv"))
+		return err
+	}},
+	{"v5/location-list", false, func(ctx context.Context, g *goldenStore) error { _, err := g.Locations.List(ctx); return err }},
+	{"v5/location-create", false, func(ctx context.Context, g *goldenStore) error {
+		_, err := g.Locations.Create(ctx, actito.Location{Name: "Shop", Protocol: actito.SFTP, Host: "sftp.shop.example", Port: 2222,
+			User: "actito", Password: "p<ss", Folder: "/out", Extra: map[string]json.RawMessage{"passive": json.RawMessage(`true`)}})
+		return err
+	}},
+	{"v5/location-test", false, func(ctx context.Context, g *goldenStore) error { return g.Locations.Test(ctx, g.locationID) }},
 	{"v5/execution-get", false, func(ctx context.Context, g *goldenStore) error {
 		_, err := g.Executions.Get(ctx, g.execution.ID)
 		return err
@@ -276,12 +303,13 @@ var goldenCalls = []struct {
 // goldenStore is the client of one golden call, and what its fake holds.
 type goldenStore struct {
 	*actito.Client
-	wire      *wire
-	customers *actito.ProfileTable[shopper]
-	orders    *actito.CustomTable[purchase]
-	profileID string
-	etlID     string
-	execution *actito.Execution
+	wire       *wire
+	customers  *actito.ProfileTable[shopper]
+	orders     *actito.CustomTable[purchase]
+	profileID  string
+	etlID      string
+	locationID string
+	execution  *actito.Execution
 }
 
 func (g *goldenStore) definition() actito.Definition {
@@ -292,6 +320,7 @@ func (g *goldenStore) definition() actito.Definition {
 
 func newGoldenStore(t *testing.T, opts ...actito.Option) *goldenStore {
 	server := newStore(t, actitotest.InMemory(), actitotest.WithAPIKeys("KEY"))
+	server.Assume(actitotest.ExecutionListExists, actitotest.ResultFilesExist)
 	w := &wire{next: server.Transport()}
 	open := func(rt http.RoundTripper, opts ...actito.Option) *goldenStore {
 		client := newClient(t, server, append([]actito.Option{actito.WithHTTPClient(&http.Client{Transport: rt})}, opts...)...)
@@ -314,6 +343,7 @@ func newGoldenStore(t *testing.T, opts ...actito.Option) *goldenStore {
 
 	g := open(w, opts...)
 	g.profileID, g.etlID, g.execution = before.profileID, before.etlID, before.execution
+	g.locationID = server.AddLocation("MyEntity", "sftp")
 	return g
 }
 

@@ -70,6 +70,7 @@ func all[T any](rows ...T) iter.Seq2[T, error] { return actito.FromSlice(rows) }
 func TestOneStructTravelsAllRoads(t *testing.T) {
 	t.Parallel()
 	server := newShop(t)
+	server.Assume(actitotest.ResultFilesExist)
 	client := newClient(t, server)
 	customers, err := actito.Profiles[customer](client, "Customers")
 	require.NoError(t, err)

@@ -6,8 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-
-	"github.com/actito-go/actito/internal/csvrow"
+	"reflect"
 )
 
 // EmptyCells declares what an empty CSV cell does to a value that the profile or record already has. Actito's
@@ -27,8 +26,43 @@ const (
 	Clear
 )
 
+// RowsOption says what a file of typed rows holds, and how it is written. Every [ColumnOption] is one, and every
+// [DataOption] that does not describe a file that exists.
+type RowsOption interface{ applyRows(*rowsConfig) }
+
+type rowsConfig struct {
+	columns     []ColumnOption
+	written     []DataOption
+	refuse      []any // functions of T
+	skipInvalid bool
+}
+
+type rowsOption func(*rowsConfig)
+
+func (o rowsOption) applyRows(c *rowsConfig) { o(c) }
+
+func (o columnOption) applyRows(c *rowsConfig) { c.columns = append(c.columns, o) }
+
+func (e EmptyCells) applyRows(c *rowsConfig) { c.columns = append(c.columns, e) }
+
+func (o DataOption) applyRows(c *rowsConfig) { c.written = append(c.written, o) }
+
+// Refuse takes out the rows for which f says so, and keeps them as [Refusal]s with its reason: a customer who was erased
+// must not come back with an older extract. f sees each row once, in order; T is the type of the rows.
+func Refuse[T any](f func(row T) (reason string, refuse bool)) RowsOption {
+	return rowsOption(func(c *rowsConfig) { c.refuse = append(c.refuse, f) })
+}
+
+// SkipInvalid takes out the rows that no file can hold, such as one without its key, and keeps them as [Refusal]s.
+// Without it, the first of them stops the import before anything is sent or counted. An error of the rows themselves, and
+// empty cells whose meaning is not declared, stop it all the same.
+func SkipInvalid() RowsOption { return rowsOption(func(c *rowsConfig) { c.skipInvalid = true }) }
+
 // ColumnOption says which columns a file of typed rows has.
-type ColumnOption interface{ applyColumns(*columnConfig) }
+type ColumnOption interface {
+	RowsOption
+	applyColumns(*columnConfig)
+}
 
 type columnConfig struct {
 	names    []string
@@ -85,7 +119,8 @@ func (r blankRule) check(file string, row int, b blanks) error {
 			Detail: "this row clears the value, and with EmptyCells: Keep no cell can: update it one by one"}
 	case r.empty == Clear && b.unset != "":
 		return &ValidationError{File: file, Line: row, Column: b.unset, Rule: "empty-cells",
-			Detail: "this row leaves the value alone, and with EmptyCells: Clear its empty cell would remove it: leave the column out with Columns, or set it"}
+			Detail: "this row leaves the value alone, and with EmptyCells: Clear its empty cell would remove it: " +
+				"leave the column out with Columns, or set it"}
 	}
 	return nil
 }
@@ -93,7 +128,7 @@ func (r blankRule) check(file string, row int, b blanks) error {
 // DataRows is a CSV file made of rows while it is staged; its columns are the fields of T. The rows are read exactly
 // once, and their first error ends the staging. A [DateTime] is written in Europe/Brussels; [ProfileTable.Rows] and
 // [CustomTable.Rows] write it in the client's zone.
-func DataRows[T any](name string, rows iter.Seq2[T, error], opts ...ColumnOption) Data {
+func DataRows[T any](name string, rows iter.Seq2[T, error], opts ...RowsOption) Data {
 	zone, _, err := homeZone.parse()
 	if err != nil {
 		return failedData(name, err)
@@ -108,8 +143,8 @@ func DataRows[T any](name string, rows iter.Seq2[T, error], opts ...ColumnOption
 // FromSlice makes rows of a slice, for [DataRows], Rows and UpsertEach.
 func FromSlice[T any](rows []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for _, row := range rows {
-			if !yield(row, nil) {
+		for i := range rows {
+			if !yield(rows[i], nil) {
 				return
 			}
 		}
@@ -118,13 +153,13 @@ func FromSlice[T any](rows []T) iter.Seq2[T, error] {
 
 // Rows is a CSV file made of rows of this table while it is staged. Its columns are the fields of T that are sent,
 // without subscriptions and segmentations. The rows are read exactly once, and their first error ends the staging.
-func (t *ProfileTable[T]) Rows(name string, rows iter.Seq2[T, error], opts ...ColumnOption) Data {
+func (t *ProfileTable[T]) Rows(name string, rows iter.Seq2[T, error], opts ...RowsOption) Data {
 	return rowsOf(t.codec, name, rows, opts)
 }
 
 // Rows is a CSV file made of records of this table while it is staged. Its columns are the fields of T that are sent.
 // The records are read exactly once, and their first error ends the staging.
-func (t *CustomTable[T]) Rows(name string, records iter.Seq2[T, error], opts ...ColumnOption) Data {
+func (t *CustomTable[T]) Rows(name string, records iter.Seq2[T, error], opts ...RowsOption) Data {
 	return rowsOf(t.codec, name, records, opts)
 }
 
@@ -151,51 +186,111 @@ func inputFile[T any](c *codec[T], kind TableType, table, pattern string, opts [
 			f.Mapping = append(f.Mapping, Mapping{Column: name, Attribute: name})
 		}
 	}
+	if kind == CustomTableType && c.keyField != nil { // a profile may be told by any of its unique attributes
+		f.key = c.keyField.name
+	}
 	return f
 }
 
-func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []ColumnOption) Data {
-	cols, cfg, err := columnsOf(c, opts)
+func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []RowsOption) Data {
+	var cfg rowsConfig
+	for _, o := range opts {
+		if o != nil {
+			o.applyRows(&cfg)
+		}
+	}
+	cols, chosen, err := columnsOf(c, cfg.columns)
 	if err != nil {
 		return failedData(name, err)
 	}
-	d := newData(name, nil, once(func(ctx context.Context, sink *csvSink, blanks blankRule) error {
+	refuse, err := refusals[T](name, cfg.refuse)
+	if err != nil {
+		return failedData(name, err)
+	}
+	d := newData(name, cfg.written, once(func(ctx context.Context, sink *csvSink, d *Data) error {
 		if rows == nil {
 			return sink.fail(0, "no-data", "the rows are nil")
 		}
-		line := csvrow.Append(nil, sink.separator, cols.header()...)
-		if err := sink.writeLine(ctx, line); err != nil {
+		line, err := cols.appendHeader(nil, sink.separator, sink.encoding)
+		if err != nil {
+			return atRow(err, name, 0)
+		}
+		if err := sink.writeHeader(ctx, cols.header(), line); err != nil {
 			return err
 		}
-		var row T // one for all, so that a row costs no allocation
+		row := cols.row // one for all, so that a row costs no allocation
 		n := 0
+		leaveOut := func(reason string, err error) {
+			_, key, _, _ := c.key(row) // an invalid row may have none
+			sink.refused = append(sink.refused, Refusal{File: name, Row: n, Reason: reason, Key: key, Err: err})
+		}
 		for next, err := range rows {
 			n++
 			if err != nil {
 				return fmt.Errorf("actito: %s: row %d: %w", name, n, err)
 			}
-			row = next
-			cells, empty, err := cols.appendRow(line[:0], sink.separator, &row)
-			if err != nil {
-				return atRow(err, name, n)
+			*row = next
+			if reason, refused := refuse(*row); refused {
+				if err := sink.usable(ctx); err != nil {
+					return err
+				}
+				leaveOut(reason, nil)
+				continue
 			}
-			if err := blanks.check(name, n, empty); err != nil {
+			cells, empty, err := cols.appendRow(line[:0], sink.separator, sink.encoding, row)
+			invalid := err != nil
+			unwritten := invalid
+			if invalid {
+				err = atRow(err, name, n)
+			} else {
+				err = d.blanks.check(name, n, empty)
+				invalid = d.blanks.empty != EmptyCellsUndeclared
+			}
+			switch {
+			case err != nil && sink.goesOn(err, !unwritten):
+				if unwritten {
+					continue
+				}
+			case err != nil && cfg.skipInvalid && invalid && sink.usable(ctx) == nil:
+				leaveOut(err.Error(), err)
+				continue
+			case err != nil:
 				return err
 			}
-			if err := sink.writeLine(ctx, cells); err != nil {
+			if err := sink.writeRow(ctx, cells); err != nil {
 				return err
 			}
 			line = cells
 		}
 		return nil
 	}))
-	d.blanks.empty = cfg.empty
+	d.typed, d.blanks.empty = true, chosen.empty
 	return d
+}
+
+// refusals makes one function of those that were given to Refuse.
+func refusals[T any](name string, given []any) (func(T) (string, bool), error) {
+	fs := make([]func(T) (string, bool), len(given))
+	for i, g := range given {
+		var ok bool
+		if fs[i], ok = g.(func(T) (string, bool)); !ok || fs[i] == nil {
+			return nil, &ValidationError{File: name, Rule: "refuse",
+				Detail: fmt.Sprintf("Refuse was given a %T, and these rows need a func(%s) (string, bool)", g, reflect.TypeFor[T]())}
+		}
+	}
+	return func(row T) (reason string, refuse bool) {
+		for _, f := range fs {
+			if reason, refuse = f(row); refuse {
+				return reason, true
+			}
+		}
+		return "", false
+	}, nil
 }
 
 // failedData fails when it is staged: making it has no error to return.
 func failedData(name string, err error) Data {
-	return newData(name, nil, func(context.Context, *csvSink, blankRule) error { return err })
+	return newData(name, nil, func(context.Context, *csvSink, *Data) error { return err })
 }
 
 // atRow says where a value was refused.

@@ -37,7 +37,7 @@ func TestEmptyCellsAreRefusedUnlessTheirMeaningIsDeclared(t *testing.T) {
 				b := newBulk(t, inMemory(t))
 				f := b.customers.InputFile("customers.csv", withPhone)
 				f.Mode = mode
-				rows := func(opts ...actito.ColumnOption) actito.Data {
+				rows := func(opts ...actito.RowsOption) actito.Data {
 					return b.customers.Rows("customers.csv", all(setPhone, tt.row), append(opts, withPhone)...)
 				}
 				declared := f
@@ -153,7 +153,7 @@ func TestConsentIsImportedWhereItIsAskedFor(t *testing.T) {
 	columns := []actito.ColumnOption{actito.WithSubscriptions(), actito.Columns("customerID", "emailAddress", "subscriptions#Newsletter")}
 	yes, no := annRow, bobRow
 	yes.Newsletter, no.Newsletter = actito.Set(true), actito.Set(false)
-	e, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", columns...)), b.customers.Rows("customers.csv", all(yes, no), columns...))
+	e, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", columns...)), b.customers.Rows("customers.csv", all(yes, no), columns[0], columns[1]))
 	b.loads(t, e, err)
 	ann, _ := b.Profile("Customers", "customerID", "C1")
 	bob, _ := b.Profile("Customers", "customerID", "C2")
@@ -162,7 +162,7 @@ func TestConsentIsImportedWhereItIsAskedFor(t *testing.T) {
 
 	// Rows with consent and a definition without it disagree, and neither side gives in silently.
 	_, err = b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", actito.Columns("customerID", "emailAddress"))),
-		b.customers.Rows("customers.csv", all(yes), columns...))
+		b.customers.Rows("customers.csv", all(yes), columns[0], columns[1]))
 	requireRefused(t, refusal{"customers.csv", 1, "subscriptions#Newsletter", "unmapped-column"}, err)
 	b.counted(t, "Customers", 1, 0)
 }

@@ -2,6 +2,7 @@ package actito
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -30,32 +31,60 @@ func TestWithoutRoomForTemporaryFilesNothingIsStaged(t *testing.T) {
 
 func TestFilesAboveTheLimitAreRefused(t *testing.T) {
 	t.Parallel()
+	for _, c := range []Compression{ZIP, GZIP, Uncompressed} {
+		t.Run(string(c), func(t *testing.T) {
+			t.Parallel()
+			b := onDisk(t)
+			pack := func(limit int64) ([]StagedFile, error) {
+				b.limit = limit
+				p := newPacker(b, "a.csv", c)
+				p.blockSize = 10_000 // otherwise it would depend on the limit
+				sink := newCSVSink("a.csv", ',', p)
+				require.NoError(t, sink.readFrom(t.Context(), &numbered{rows: 2_000}))
+				err := sink.finish(t.Context())
+				var files []StagedFile
+				if err == nil {
+					files, err = p.finish()
+				}
+				p.work.Wait()
+				require.NoError(t, p.discard())
+				return files, err
+			}
+			files, err := pack(maxFileSize)
+			require.NoError(t, err)
+			size := files[0].Size
+			_, err = pack(size)
+			require.NoError(t, err, "the limit itself is allowed")
+
+			_, err = pack(size - 1)
+			var large *FileTooLargeError
+			require.ErrorAs(t, err, &large)
+			require.ErrorIs(t, err, ErrInvalid)
+			require.Equal(t, "a.csv", large.File)
+			require.Equal(t, size-1, large.Limit)
+			require.Greater(t, large.Size, large.Limit)
+			require.Equal(t, 2, large.Parts)
+			require.EqualError(t, err, fmt.Sprintf("actito: a.csv: %d bytes as sent, and Actito takes no more than %d in one call: "+
+				"import it in 2 parts with SplitAbove(0)", large.Size, size-1))
+			requireEmpty(t, b.dir)
+		})
+	}
+}
+
+func TestCountingThePartsOfAFileEndsWithTheContext(t *testing.T) {
+	t.Parallel()
 	b := onDisk(t)
-	b.limit = 1 << 20
-	s, err := b.stage(t.Context(), []Data{DataReader("a.csv", &numbered{rows: 5_000})})
-	require.NoError(t, err)
-	size := s.Files()[0].Size
-	require.NoError(t, s.Close())
-
-	b.limit = size
-	s, err = b.stage(t.Context(), []Data{DataReader("a.csv", &numbered{rows: 5_000})})
-	require.NoError(t, err, "the limit itself is allowed")
-	require.NoError(t, s.Close())
-
-	b.limit = size - 1
-	_, err = b.stage(t.Context(), []Data{DataReader("a.csv", &numbered{rows: 5_000})})
-	var large *FileTooLargeError
-	require.ErrorAs(t, err, &large)
-	require.ErrorIs(t, err, ErrInvalid)
-	require.Equal(t, "a.csv", large.File)
-	require.Equal(t, size-1, large.Limit)
-	require.Greater(t, large.Size, large.Limit)
-	require.EqualError(t, err, fmt.Sprintf("actito: a.csv: more than %d bytes, compressed: Actito takes no larger file in one call; import it in several", size-1))
-	requireEmpty(t, b.dir)
-
+	b.limit = 10_000
+	ctx, cancel := context.WithCancel(t.Context())
 	endless := &numbered{rows: math.MaxInt}
-	_, err = b.stage(t.Context(), []Data{DataReader("a.csv", endless)})
-	require.ErrorAs(t, err, &large, "staging ends at the limit, not with the data")
+	_, err := b.stage(ctx, []Data{DataReader("a.csv", readerFunc(func(p []byte) (int, error) {
+		if endless.next > 100_000 {
+			cancel()
+		}
+		return endless.Read(p)
+	}))})
+	require.ErrorIs(t, err, context.Canceled)
+	requireEmpty(t, b.dir)
 }
 
 func TestStagedFilesAreKeptOnDiskOnlyAboveTheThreshold(t *testing.T) {
@@ -97,7 +126,7 @@ func TestClosedDataCannotBeSent(t *testing.T) {
 			require.NoError(t, s.Close())
 			require.NoError(t, s.Close())
 			for _, f := range s.files {
-				_, err := f.part().Open()
+				_, err := f.part(partFile).Open()
 				require.ErrorIs(t, err, os.ErrClosed)
 				require.ErrorContains(t, err, f.Name)
 			}
@@ -120,7 +149,7 @@ func TestClosingNeverShortensWhatIsBeingSent(t *testing.T) {
 			for range 4 {
 				senders.Go(func() {
 					for {
-						r, err := s.files[0].part().Open()
+						r, err := s.files[0].part(partFile).Open()
 						if err != nil {
 							return
 						}
@@ -144,7 +173,7 @@ func TestStagedFilesTravelInAForm(t *testing.T) {
 	defer s.Close()
 	var parts []multipart.Part
 	for i := range s.files {
-		parts = append(parts, s.files[i].part())
+		parts = append(parts, s.files[i].part(partFile))
 	}
 	form, err := multipart.New(parts...)
 	require.NoError(t, err)
@@ -184,7 +213,7 @@ func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
 		require.NoError(t, s.Close())
 		return after.TotalAlloc - before.TotalAlloc, size
 	}
-	small, _ := allocated(50_000)
+	small, _ := allocated(120_000)
 	large, size := allocated(250_000)
 	t.Logf("%d bytes allocated in all for a file of %d bytes", large, size)
 	require.Greater(t, size, int64(8_000_000))
@@ -211,7 +240,7 @@ func BenchmarkCheck(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
-				sink := newCSVSink("a.csv", ',', io.Discard)
+				sink := newCSVSink("a.csv", ',', new(passed))
 				require.NoError(b, sink.readFrom(b.Context(), bytes.NewReader(text)))
 				require.NoError(b, sink.finish(b.Context()))
 			}

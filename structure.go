@@ -279,8 +279,13 @@ func (s *StructureService) get(ctx context.Context, t TableType, table string, o
 	if err != nil {
 		return nil, err
 	}
+	return s.byID(ctx, t, found.ID, opts)
+}
+
+// byID reads one table, whose id is known.
+func (s *StructureService) byID(ctx context.Context, t TableType, id string, opts []CallOption) (*Structure, error) {
 	path, _ := structurePath(t)
-	r := request{op: "get " + t.words(), method: http.MethodGet, path: path + "/{table}", segments: []string{escape(found.ID)},
+	r := request{op: "get " + t.words(), method: http.MethodGet, path: path + "/{table}", segments: []string{escape(id)},
 		repeatable: true, class: Listing}
 	structure := &Structure{Table: t}
 	if err := s.c.read(ctx, &r, structure, opts); err != nil {

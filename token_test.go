@@ -65,10 +65,16 @@ func FuzzExpiresIn(f *testing.F) {
 func TestKeysAndTokensPrintAsRedacted(t *testing.T) {
 	t.Parallel()
 	const value = "eyJhbGciOi"
+	location := Location{ID: "42", Password: value, Extra: map[string]json.RawMessage{"privateKey": json.RawMessage(`"` + value + `"`)}}
 	var log strings.Builder
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", slog.Any("token", Token{AccessToken: value}), slog.Any("to", &Token{AccessToken: value}), slog.Any("key", secret(value)))
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", slog.Any("location", location),
+		slog.Any("locations", []*Location{&location}))
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", slog.Any("token", Token{AccessToken: value}), slog.Any("to", &Token{AccessToken: value}), slog.Any("key", Secret(value)),
+		slog.Any("location", location),
+		slog.Any("locations", []*Location{&location}))
 	assert.NotContains(t, log.String(), value)
-	for _, v := range []any{Token{AccessToken: value}, &Token{AccessToken: value}, []Token{{AccessToken: value}}, secret(value), []secret{value}} {
+	for _, v := range []any{Token{AccessToken: value}, &Token{AccessToken: value}, []Token{{AccessToken: value}}, Secret(value), []Secret{value},
+		location, &location, []Location{location}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			text := fmt.Sprintf(verb, v)
 			assert.NotContains(t, text, value, verb)
@@ -84,7 +90,7 @@ func TestOnlyTheCurrentTokenIsDropped(t *testing.T) {
 	cache.token = Token{AccessToken: "new", Expiry: time.Now().Add(time.Hour)}
 	cache.refreshAt = cache.token.Expiry
 	cache.Invalidate("old") // refused after it was replaced
-	token, err := cache.Token(t.Context())
+	token, err := cache.Token(t.Context(), 0)
 	require.NoError(t, err)
 	require.Equal(t, "new", token)
 }
@@ -105,11 +111,11 @@ func TestAnEarlyTokenIsInAHurryOnceSomebodyWaitsForIt(t *testing.T) {
 		cache.token = Token{AccessToken: "old", Expiry: time.Now().Add(time.Hour)}
 		cache.refreshAt = time.Now()
 		began := time.Now()
-		token, err := cache.Token(t.Context())
+		token, err := cache.Token(t.Context(), 0)
 		require.NoError(t, err)
 		require.Equal(t, "old", token, "it is good, and its successor is on the way")
 		cache.Invalidate("old")
-		token, err = cache.Token(t.Context())
+		token, err = cache.Token(t.Context(), 0)
 		require.NoError(t, err)
 		require.Equal(t, "new", token)
 		require.Zero(t, time.Since(began))
@@ -128,5 +134,45 @@ func TestATokenThatSomebodyWaitsForDoesNotWaitForItsTurn(t *testing.T) {
 		require.Equal(t, 3*time.Second, time.Since(began))
 		tokenTurn(t.Context(), p)()
 		require.Equal(t, 3*time.Second, time.Since(began), "nor one that is not early")
+	})
+}
+
+// countedSource gives tokens that are good for 15 minutes: "1", "2" and so on.
+type countedSource struct {
+	n   int
+	err error
+}
+
+func (s *countedSource) Token(context.Context) (Token, error) {
+	if s.err != nil {
+		return Token{}, s.err
+	}
+	s.n++
+	return Token{AccessToken: fmt.Sprint(s.n), Expiry: time.Now().Add(15 * time.Minute)}, nil
+}
+
+func TestWhoNeedsATokenForLongWaitsForANewOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := new(countedSource)
+		cache := newTokenCache(source, slog.New(slog.DiscardHandler))
+		defer cache.close()
+		get := func(left time.Duration) string {
+			token, err := cache.Token(t.Context(), left)
+			require.NoError(t, err)
+			return token
+		}
+		require.Equal(t, "1", get(10*time.Minute))
+		time.Sleep(5 * time.Minute)
+		require.Equal(t, "1", get(10*time.Minute), "it is good for ten minutes more")
+		time.Sleep(time.Second)
+		require.Equal(t, "1", get(0))
+		require.Equal(t, "2", get(10*time.Minute))
+		require.Equal(t, "2", get(0), "it serves all")
+
+		require.Equal(t, "3", get(time.Hour), "the best that can be had")
+		time.Sleep(6 * time.Minute)
+		source.err = errNoToken
+		require.Equal(t, "3", get(10*time.Minute), "none can be had, and this one is still good")
+		require.Equal(t, "3", get(10*time.Minute), "nor is the source asked again at once")
 	})
 }

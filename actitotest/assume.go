@@ -1,5 +1,12 @@
 package actitotest
 
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
 // Assumption answers one question about the real service that its reference
 // leaves open. Each question has two answers; the first of a pair is what the
 // fake does by default. See [Server.Assume].
@@ -48,6 +55,12 @@ const (
 	// ExecutionListMissing: the list answers 404.
 	ExecutionListMissing
 
+	// NamesInExecutions: an execution tells the name of a one shot's definition and, once
+	// its files are told, the names of the archives that they came in.
+	NamesInExecutions
+	// NamesMissing: it tells neither.
+	NamesMissing
+
 	// ResultFilesExist: result files and error files can be downloaded.
 	ResultFilesExist
 	// ResultFilesMissing: they answer 404.
@@ -60,6 +73,57 @@ const (
 
 	assumptions
 )
+
+// names are those of the answers, in their order.
+var names = [assumptions]string{
+	"EmptyCellsKeep", "EmptyCellsClear", "QuotaByCalendarDay", "QuotaRolling", "FailedRunsCount",
+	"FailedRunsFree", "FailedFileStops", "FailedFilePasses", "KeysWithCase", "KeysWithoutCase",
+	"ExistingConflict", "ExistingInvalid", "IDInBody", "IDOnlyInLocation", "ExecutionListExists",
+	"ExecutionListMissing", "NamesInExecutions", "NamesMissing", "ResultFilesExist", "ResultFilesMissing",
+	"TimesInBrussels", "TimesInUTC",
+}
+
+// String is the name of the answer.
+func (a Assumption) String() string {
+	if a < 0 || a >= assumptions {
+		return fmt.Sprintf("Assumption(%d)", int(a))
+	}
+	return names[a]
+}
+
+// Assumptions lists the answers to all questions, each default before its opposite.
+func Assumptions() []Assumption {
+	list := make([]Assumption, assumptions)
+	for i := range list {
+		list[i] = Assumption(i)
+	}
+	return list
+}
+
+// worldVariable names the answers that new servers start with.
+const worldVariable = "ACTITOTEST_ASSUME"
+
+// newWorld is the world that the environment asks for; "opposites" are all of them. It panics if a name in it is
+// none, since tests would pass in a world that nobody meant.
+func newWorld() (w world) {
+	for name := range strings.SplitSeq(os.Getenv(worldVariable), ",") {
+		switch name = strings.TrimSpace(name); name {
+		case "":
+			continue
+		case "opposites":
+			for i := range w {
+				w[i] = true
+			}
+			continue
+		}
+		a := slices.Index(names[:], name)
+		if a < 0 {
+			panic(fmt.Sprintf("actitotest: %s: there is no assumption %q, only %s", worldVariable, name, strings.Join(names[:], ", ")))
+		}
+		w.assume(Assumption(a))
+	}
+	return w
+}
 
 // world holds, for each pair of assumptions, whether its second one is in force.
 type world [assumptions / 2]bool

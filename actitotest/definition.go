@@ -13,9 +13,19 @@ const latin1 = "ISO-8859-1"
 // definition is what the fake reads of an ETL definition; the rest of it is kept
 // and given back. // assumed: all names of the v5 form
 type definition struct {
-	InputFiles         []inputFile `json:"inputFiles"`
-	GenerateResultFile bool        `json:"generateResultFile"`
-	GenerateErrorFile  bool        `json:"generateErrorFile"`
+	Name               string       `json:"name"`
+	InputFiles         []inputFile  `json:"inputFiles"`
+	GenerateResultFile bool         `json:"generateResultFile"`
+	GenerateErrorFile  bool         `json:"generateErrorFile"`
+	ResultFilePattern  string       `json:"resultFileNamePattern"`
+	ErrorFilePattern   string       `json:"errorFileNamePattern"`
+	ReportRecipients   []string     `json:"reportRecipients"`
+	Schedule           *schedule    `json:"schedule"`
+	Location           *locationRef `json:"location"`
+}
+
+type locationRef struct {
+	ID string `json:"id"`
 }
 
 type inputFile struct {
@@ -68,7 +78,36 @@ func (s *Server) parseDefinition(entity string, raw []byte) (*definition, *probl
 			return nil, refuse(http.StatusBadRequest, "inputFiles[%d]: %s", i, message)
 		}
 	}
+	if message := d.check(s, entity); message != "" {
+		return nil, refuse(http.StatusBadRequest, "%s", message)
+	}
 	return d, nil
+}
+
+// check says what is wrong with a definition beside its files.
+func (d *definition) check(s *Server, entity string) string {
+	if d.Location != nil {
+		if l := s.location(entity, d.Location.ID); l == nil || l.id != d.Location.ID {
+			return "there is no such location"
+		}
+	}
+	for _, address := range d.ReportRecipients {
+		if !plausible(address) {
+			return "reportRecipients holds no e-mail address"
+		}
+	}
+	for _, pattern := range []string{d.ResultFilePattern, d.ErrorFilePattern} {
+		if message := checkPattern(pattern); message != "" {
+			return message
+		}
+	}
+	switch {
+	case d.Schedule == nil:
+		return ""
+	case d.Location == nil:
+		return "a schedule needs a location"
+	}
+	return d.Schedule.check()
 }
 
 // check completes a file's definition, or says what is wrong with it.
@@ -107,6 +146,9 @@ func (f *inputFile) check(s *Server, entity string) string {
 		return "transformations are not supported"
 	case len(f.Mapping) == 0:
 		return "attributesMapping is empty"
+	}
+	if message := checkPattern(f.FileNamePattern); message != "" {
+		return message
 	}
 	columns, attributes := map[string]bool{}, map[string]bool{}
 	for _, m := range f.Mapping {

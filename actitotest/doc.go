@@ -19,12 +19,21 @@
 // The fake is strict: where the reference leaves open whether the service accepts
 // something, the fake refuses it, so that a test fails and not an import. Each such
 // choice is marked "assumed" in the code, and the ones that decide what is safe to
-// do can be turned around with [Server.Assume].
+// do can be turned around with [Server.Assume]. The environment variable
+// ACTITOTEST_ASSUME turns them around for all servers of a test run, so that a
+// whole suite can be tried in another world:
+//
+//	ACTITOTEST_ASSUME=EmptyCellsClear,QuotaRolling go test ./...
+//	ACTITOTEST_ASSUME=opposites go test ./...
 //
 // # Time
 //
 // Everything that takes time goes by [Server.Clock], and everything that waits ends
 // with its request. Within testing/synctest use [InMemory] and [Server.Transport].
+//
+// Scheduled ETLs run when the clock passes their times, and a file that a test puts
+// to a location ([Server.AddLocation], [Server.PutFile]) starts the ETLs that wait
+// for it.
 //
 // # What goes wrong
 //
@@ -32,8 +41,17 @@
 // tokens. [Limits] are in force from the start, as they are for any licence: a test
 // in real time that makes more than 100 calls in a minute sets Limits.PerMinute.
 //
+// # Webhooks
+//
+// A client subscribes to the executions of an ETL and to the real-time events of a
+// table. The fake POSTs them as its clock passes, in order and one call after the
+// other, to loopback addresses or, with [Server.SendWebhooksTo], to a handler in
+// memory. [Server.DeliverWebhooks] waits until that is done, and
+// [Server.RepeatWebhooks] sends everything once more.
+//
 // # What happened
 //
-// [Server.Requests], [Server.Imports], [Server.Events], [Server.Profile] and
-// [Server.Record] tell a test what the client did, and what came of it.
+// [Server.Requests], [Server.Imports], [Server.Events], [Server.Webhooks],
+// [Server.Profile] and [Server.Record] tell a test what the client did, and what
+// came of it.
 package actitotest

@@ -1,10 +1,12 @@
 package actitotest
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // etl is a stored definition. // assumed: the calls other than get and trigger
@@ -12,6 +14,9 @@ type etl struct {
 	id, entity string
 	raw        []byte
 	fields     map[string]json.RawMessage // of raw
+	location   string                     // whose files it loads; "" if none is named
+	schedule   *schedule                  // nil if it does not run by the clock
+	next       time.Time                  // when it will
 }
 
 func (s *Server) listETLs(c *call) (answer, *problem) {
@@ -26,19 +31,26 @@ func (s *Server) listETLs(c *call) (answer, *problem) {
 
 // createETL answers with the id as a number, which everything else writes as a string.
 func (s *Server) createETL(c *call) (answer, *problem) {
-	if _, p := s.parseDefinition(c.entity, c.json); p != nil {
+	d, p := s.parseDefinition(c.entity, c.json)
+	if p != nil {
 		return answer{}, p
 	}
 	id := s.nextID()
 	e := &etl{id: strconv.Itoa(id), entity: c.entity}
-	e.store(c.json)
+	e.store(c.json, d, s.clock.Now())
 	s.etls = append(s.etls, e)
 	return s.written(true, c.seen.Path, e.id, "id", id), nil
 }
 
 // store keeps a definition that was parsed before, so that it is a JSON object.
-func (e *etl) store(raw []byte) {
-	e.raw, e.fields = raw, nil
+func (e *etl) store(raw []byte, d *definition, now time.Time) {
+	e.raw, e.fields, e.schedule, e.location = raw, nil, d.Schedule, ""
+	if d.Location != nil {
+		e.location = d.Location.ID
+	}
+	if e.schedule != nil {
+		e.next = e.schedule.after(now)
+	}
 	_ = json.Unmarshal(raw, &e.fields)
 	delete(e.fields, "id")
 }
@@ -75,10 +87,11 @@ func (s *Server) replaceETL(c *call) (answer, *problem) {
 	if p != nil {
 		return answer{}, p
 	}
-	if _, p := s.parseDefinition(c.entity, c.json); p != nil {
+	d, p := s.parseDefinition(c.entity, c.json)
+	if p != nil {
 		return answer{}, p
 	}
-	e.store(c.json)
+	e.store(c.json, d, s.clock.Now())
 	return s.written(false, "", "", "id", e.id), nil
 }
 
@@ -96,15 +109,21 @@ func (s *Server) triggerETL(c *call) (answer, *problem) {
 	if p != nil {
 		return answer{}, p
 	}
+	var o *override
 	if c.upload.parameters != nil {
-		return answer{}, refuse(http.StatusBadRequest, "the definition is stored already: part parameters is not expected")
+		o = &override{}
+		d := json.NewDecoder(bytes.NewReader(c.upload.parameters))
+		d.DisallowUnknownFields() // of a definition, which is stored already, nothing else is expected
+		if err := d.Decode(o); err != nil {
+			return answer{}, refuse(http.StatusBadRequest, "part parameters names a location and files: %v", err)
+		}
 	}
-	return s.start(c, WayTriggered, e.id, e.raw)
+	return s.start(c, WayTriggered, e.id, e.raw, o)
 }
 
 func (s *Server) runOnce(c *call) (answer, *problem) {
 	if c.upload.parameters == nil {
 		return answer{}, refuse(http.StatusBadRequest, "part parameters is missing")
 	}
-	return s.start(c, WayOneShot, "", c.upload.parameters)
+	return s.start(c, WayOneShot, "", c.upload.parameters, nil)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -26,11 +25,13 @@ const (
 // Way is how an import was started.
 type Way string
 
-// The ways to start an import through the API.
+// The ways to start an import.
 const (
 	WayOneShot   Way = "ONE_SHOT"
 	WayTriggered Way = "TRIGGERED"
-	WayOther     Way = "OTHER" // not through the API; see [Server.AddExecution]
+	WayScheduled Way = "SCHEDULED" // by the clock
+	WayFile      Way = "FILE"      // by a file that arrived; see [Server.PutFile]
+	WayOther     Way = "OTHER"     // not through the API; see [Server.AddExecution]
 )
 
 // execution is one run of a definition. Its times are fixed when it is accepted,
@@ -42,34 +43,41 @@ type execution struct {
 	tables              []*table // that it loads
 	created, begin, end time.Time
 	ended               bool
+	startTold, endTold  bool   // by webhooks, as far as there are any
 	status              status // once it has ended
 }
 
-// start accepts an import.
-func (s *Server) start(c *call, way Way, etlID string, raw []byte) (answer, *problem) {
+// start accepts an import. // assumed: files that a call does not bring come from
+// the location that it names, else from that of the definition
+func (s *Server) start(c *call, way Way, etlID string, raw []byte, o *override) (answer, *problem) {
 	d, p := s.parseDefinition(c.entity, raw)
 	if p != nil {
 		return answer{}, p
 	}
-	if len(c.upload.files) == 0 {
+	now := s.clock.Now()
+	switch {
+	case way == WayOneShot && d.Schedule != nil:
+		return answer{}, refuse(http.StatusBadRequest, "a one shot has no schedule")
+	case o != nil:
+		if p := o.apply(d); p != nil {
+			return answer{}, p
+		}
+	}
+	if len(c.upload.files) == 0 && d.Location == nil {
 		return answer{}, refuse(http.StatusBadRequest, "part inputFile is missing")
 	}
-	now := s.clock.Now()
 	e := &execution{
 		Import: Import{
-			ETLID: etlID, Entity: c.entity, Way: way, Definition: json.RawMessage(raw),
-			Files: c.upload.files, Time: now,
+			ETLID: etlID, Entity: c.entity, Way: way, Definition: json.RawMessage(raw), Time: now,
 		},
 		definition: d, created: now,
 	}
-	e.plan(c.upload.unpack(), now.In(s.brussels))
-	if p := s.overQuota(e.tables); p != nil {
+	if p := s.prepare(e, c.upload); p != nil {
 		return answer{}, p
 	}
-	id := strconv.Itoa(s.nextID())
-	e.ExecutionID = id
-	s.schedule(e)
-	s.runDue()
+	s.accept(e)
+	s.runEnded(now)
+	id := e.ExecutionID
 	path := c.seen.Path[:strings.LastIndex(c.seen.Path, "/etl")] + "/etl-executions"
 	return s.written(true, path, id, "id", id), nil
 }
@@ -83,9 +91,8 @@ func (e *execution) plan(files []*csvFile, now time.Time) {
 		l := &load{inputFile: in, name: resolve(in.FileNamePattern, now)}
 		var fitting []*csvFile
 		for _, f := range files {
-			at := slices.IndexFunc(f.names, func(name string) bool { return fits(in.FileNamePattern, name, now) })
-			if at >= 0 {
-				l.name, fitting = f.names[at], append(fitting, f)
+			if name, ok := f.fitting(in.FileNamePattern, now); ok {
+				l.name, fitting = name, append(fitting, f)
 			}
 		}
 		left = slices.DeleteFunc(left, func(f *csvFile) bool { return slices.Contains(fitting, f) })
@@ -102,6 +109,9 @@ func (e *execution) plan(files []*csvFile, now time.Time) {
 			l.fault = fmt.Errorf("the file came with compression %s, not %s", fitting[0].compression, in.Compression)
 		default:
 			l.file = fitting[0]
+		}
+		if len(fitting) > 0 {
+			l.archive = fitting[0].archive
 		}
 		if len(fitting) > 0 && !slices.Contains(e.tables, in.table) {
 			e.tables = append(e.tables, in.table)
@@ -126,16 +136,17 @@ func (s *Server) schedule(e *execution) {
 	}
 	e.end = e.begin.Add(running)
 	s.executions = append(s.executions, e)
+	s.hooksChanged()
 }
 
-// runDue runs the executions whose end has come.
-func (s *Server) runDue() {
-	now := s.clock.Now()
+// runEnded runs the executions whose end has come.
+func (s *Server) runEnded(now time.Time) {
 	for _, e := range s.executions {
 		if !e.ended && !now.Before(e.end) {
 			e.run(s)
 		}
 	}
+	s.announceExecutions()
 }
 
 // run loads the files in the order of the definition. A file that is known to be
@@ -174,9 +185,13 @@ func (e *execution) now(t time.Time) status {
 // json writes an execution; "origin" is a field that clients do not know.
 func (e *execution) json(s *Server) map[string]any {
 	current := e.now(s.clock.Now())
-	out := map[string]any{"id": e.ExecutionID, "status": current, "origin": "API", "files": []any{}}
+	out := map[string]any{"id": e.ExecutionID, "status": current, "origin": e.Way, "files": []any{}}
 	if e.ETLID != "" {
 		out["etlId"] = e.ETLID
+	}
+	named := s.world.holds(NamesInExecutions)
+	if named && e.Way == WayOneShot {
+		out["name"] = e.definition.Name // assumed
 	}
 	if current != statusQueued {
 		out["startMoment"] = s.moment(e.begin)
@@ -193,6 +208,9 @@ func (e *execution) json(s *Server) map[string]any {
 		}
 		if l.message != "" {
 			file["message"] = l.message
+		}
+		if named && l.archive != "" {
+			file["archiveName"] = l.archive // assumed
 		}
 		files = append(files, file)
 	}
@@ -221,6 +239,14 @@ func (s *Server) getExecution(c *call) (answer, *problem) {
 	return reply(http.StatusOK, e.json(s)), nil
 }
 
+// ListLag lets executions appear in the list of them only so long after they were
+// accepted, by the fake's clock. They can be read by their ids at once.
+func (s *Server) ListLag(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listLag = d
+}
+
 // listExecutions filters by ETL and by the moment of acceptance, both ends included.
 func (s *Server) listExecutions(c *call) (answer, *problem) {
 	if s.world.holds(ExecutionListMissing) {
@@ -237,7 +263,8 @@ func (s *Server) listExecutions(c *call) (answer, *problem) {
 	for _, e := range s.executions {
 		at := s.moment(e.created)
 		outside := from != "" && at < from || to != "" && at > to
-		if e.Entity != c.entity || outside || query.Has("etlId") && query.Get("etlId") != e.ETLID {
+		late := s.clock.Now().Before(e.created.Add(s.listLag))
+		if e.Entity != c.entity || outside || late || query.Has("etlId") && query.Get("etlId") != e.ETLID {
 			continue
 		}
 		list = append(list, e.json(s))

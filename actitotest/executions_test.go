@@ -176,3 +176,30 @@ func TestAnExecutionOfSomebodyElseIsListedAndCosts(t *testing.T) {
 	assert.Equal(t, http.StatusTooManyRequests, r.StatusCode, "the day's import is used")
 	assert.Panics(t, func() { c.server.AddExecution("MyEntity", "Nobody") })
 }
+
+func TestExecutionsTellNamesOnlyWhereTheyAreKnown(t *testing.T) {
+	t.Parallel()
+	c := inMemory(t)
+	execution := c.runOnce(definition(t, customersFile("c.csv", map[string]any{"compression": "ZIP"}, "customerID")),
+		part{"inputFile", "archive.zip", "application/zip", zipped(t, "c.csv", "customerID\n1\n")})
+	assert.Equal(t, "test", execution["name"])
+	assert.Equal(t, "archive.zip", firstFile(execution)["archiveName"])
+	assert.NotContains(t, firstFile(c.runOnce(definition(t, customersFile("c.csv", nil, "customerID")), csvPart("c.csv", "customerID\n1\n"))), "archiveName")
+	c.server.Assume(actitotest.NamesMissing)
+	execution = c.call("GET", imports+"/etl-executions/"+execution["id"].(string), "").json(t)
+	assert.NotContains(t, execution, "name")
+	assert.NotContains(t, firstFile(execution), "archiveName")
+}
+
+func TestTheListOfExecutionsLags(t *testing.T) {
+	t.Parallel()
+	c := inMemory(t)
+	c.server.Clock().Set(time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC))
+	id := c.runOnce(definition(t, customersFile("c.csv", nil, "customerID")), csvPart("c.csv", "customerID\n1\n"))["id"].(string)
+	listed := func() any { return c.call("GET", imports+"/etl-executions", "").json(t)["etlExecutions"] }
+	c.server.ListLag(5 * time.Minute)
+	assert.Empty(t, listed())
+	assert.Equal(t, http.StatusOK, c.call("GET", imports+"/etl-executions/"+id, "").StatusCode)
+	c.server.Clock().Advance(6 * time.Minute)
+	assert.Len(t, listed(), 1)
+}

@@ -90,19 +90,19 @@ func (s *Server) delay() time.Duration {
 	return time.Duration(past) * slowDownStep
 }
 
-// overQuota refuses an import of tables of which one has none left today.
-func (s *Server) overQuota(tables []*table) *problem {
+// overQuota refuses an import of tables of which one has none left on the day.
+func (s *Server) overQuota(tables []*table, now time.Time) *problem {
 	for _, t := range tables {
-		if s.importsOf(t) >= s.limits.imports(t) {
+		if s.importsOf(t, now) >= s.limits.imports(t) {
 			return refuse(http.StatusTooManyRequests, "too many requests")
 		}
 	}
 	return nil
 }
 
-// importsOf counts the accepted imports of a table in the running day.
-func (s *Server) importsOf(t *table) int {
-	now := s.clock.Now().In(s.brussels)
+// importsOf counts the accepted imports of a table in the day that runs at now.
+func (s *Server) importsOf(t *table, now time.Time) int {
+	now = now.In(s.brussels)
 	since := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, s.brussels)
 	if s.world.holds(QuotaRolling) {
 		since = now.Add(-24*time.Hour + time.Nanosecond)

@@ -10,9 +10,10 @@ import (
 // load is the work on one file of an execution, and what came of it.
 type load struct {
 	inputFile
-	name  string   // of the file that came, or the one expected
-	file  *csvFile // nil if none came
-	fault error    // why it cannot be loaded, known before the run
+	name    string   // of the file that came, or the one expected
+	archive string   // that it came in, "" if in none
+	file    *csvFile // nil if none came
+	fault   error    // why it cannot be loaded, known before the run
 
 	status                         status
 	message                        string

@@ -46,10 +46,12 @@ func (t *table) raise(typ EventType, r *row) {
 	if t.kind == customTable {
 		id = r.values[t.PrimaryKey].text()
 	}
-	t.s.events = append(t.s.events, Event{
+	event := Event{
 		Type: typ, Entity: t.entity, TableType: t.kind.wireType(), TableID: t.ID, ID: id,
 		Data: t.texts(r), Time: t.s.clock.Now(),
-	})
+	}
+	t.s.events = append(t.s.events, event)
+	t.s.announceRow(event)
 }
 
 func (t *table) texts(r *row) map[string]string {
@@ -171,6 +173,7 @@ type ImportFile struct {
 func (s *Server) AddExecution(entity string, tables ...string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.runDue()
 	e := &execution{Import: Import{Entity: entity, Way: WayOther, Time: s.clock.Now()}, created: s.clock.Now()}
 	for _, name := range tables {
 		t := s.lookUp(entity, "", name)

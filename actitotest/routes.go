@@ -49,10 +49,16 @@ const (
 	OpETLTrigger Operation = "etl.trigger"
 	OpRunOnce    Operation = "etl.runOnce"
 
+	OpLocationList   Operation = "location.list"
+	OpLocationCreate Operation = "location.create"
+	OpLocationTest   Operation = "location.test"
+
 	OpExecutionList Operation = "execution.list"
 	OpExecutionGet  Operation = "execution.get"
 	OpResultFile    Operation = "execution.resultFile"
 	OpErrorFile     Operation = "execution.errorFile"
+
+	OpWebhookSubscribe Operation = "webhook.subscribe"
 )
 
 // payload is what a route takes or gives.
@@ -81,7 +87,9 @@ const (
 	profileTables = "/profile-table-structure/v5/entities/{entity}/profile-tables"
 	customTables  = "/custom-table-structure/v5/entities/{entity}/custom-tables"
 	etls          = "/mass-imports/v5/entities/{entity}/etls"
+	locations     = "/file-transfers/v5/entities/{entity}/locations" // assumed
 	executions    = "/mass-imports/v5/entities/{entity}/etl-executions"
+	subscriptions = "/webhooks/v4/entity/{entity}/webhookSubscription"
 )
 
 var routes = []route{
@@ -125,10 +133,16 @@ var routes = []route{
 	{OpETLTrigger, "POST", etls + "/{etl}/trigger-execution", upload, (*Server).triggerETL},
 	{OpRunOnce, "POST", executions, upload, (*Server).runOnce},
 
+	{OpLocationList, "GET", locations, plain, (*Server).listLocations},
+	{OpLocationCreate, "POST", locations, body, (*Server).createLocation},
+	{OpLocationTest, "POST", locations + "/{location}/test", plain, (*Server).testLocation},
+
 	{OpExecutionList, "GET", executions, plain, (*Server).listExecutions},
 	{OpExecutionGet, "GET", executions + "/{execution}", plain, (*Server).getExecution},
 	{OpResultFile, "GET", executions + "/{execution}/result-file", download, (*Server).getResultFile},
 	{OpErrorFile, "GET", executions + "/{execution}/error-file", download, (*Server).getErrorFile},
+
+	{OpWebhookSubscribe, "POST", subscriptions, body, (*Server).subscribeWebhook},
 }
 
 // find gives the route of a request, the form of its path that was used, and the

@@ -40,13 +40,16 @@ type Server struct {
 	entities   []string
 	tables     []*table
 	etls       []*etl
+	locations  []*location
 	executions []*execution
 	faults     map[Operation][]Fault
 	requests   []*Request
 	events     []Event
+	hooks      webhooks
 	inFlight   int
 	calls      []time.Time // of the last minute
 	lastID     int
+	listLag    time.Duration
 }
 
 // Option configures [NewServer].
@@ -94,7 +97,9 @@ func NewServer(opts ...Option) *Server {
 		tokens:   map[string]token{},
 		entities: []string{"MyEntity"},
 		faults:   map[Operation][]Fault{},
+		world:    newWorld(),
 		lastID:   100,
+		hooks:    webhooks{changed: make(chan struct{}), transport: loopbackTransport()},
 	}
 	s.closed = sync.NewCond(&s.mu)
 	for _, opt := range opts {
@@ -132,6 +137,9 @@ func (s *Server) Close() {
 	s.transport.CloseIdleConnections()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.hooks.stop != nil {
+		s.hooks.stop()
+	}
 	for s.open > 0 {
 		s.closed.Wait()
 	}

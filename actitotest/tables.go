@@ -33,8 +33,9 @@ type Table struct {
 type Attribute struct {
 	Name string
 	// Type is a value type (STRING, INTEGER, LONG, NUMBER, NUMERIC, BOOLEAN, DATE,
-	// TIMESTAMP), or in a profile table also a kind: EMAIL_ADDRESS, BIRTHDATE, SEX and
-	// MOTHER_LANGUAGE have forms of their own, any other one is text.
+	// TIMESTAMP), or in a profile table also a kind: EMAIL_ADDRESS, BIRTHDATE, SEX,
+	// MOTHER_LANGUAGE, LANGUAGE, COUNTRY, ADDRESS_COUNTRY, PHONE_NUMBER, GSM_NUMBER and
+	// FAX_NUMBER have forms of their own, any other one is text.
 	Type           string
 	Unique         bool
 	Mandatory      bool

@@ -63,36 +63,50 @@ func readUpload(body io.Reader, boundary string, limit int64) (*uploaded, *probl
 // csvFile is one CSV file as it came, alone or in an archive.
 type csvFile struct {
 	names       []string // that a pattern may fit
+	archive     string   // that it came in, "" if in none
 	compression string
 	data        []byte
 	err         error // of its archive
 }
 
-// unpack lists the CSV files of an upload, told by their first bytes.
+// unpack lists the CSV files of an upload.
 func (u *uploaded) unpack() []*csvFile {
 	var list []*csvFile
 	for i, sent := range u.files {
-		data := u.data[i]
-		switch {
-		case bytes.HasPrefix(data, []byte("PK\x03\x04")), bytes.HasPrefix(data, []byte("PK\x05\x06")):
-			list = append(list, unzip(sent.Name, data)...)
-		case bytes.HasPrefix(data, []byte("\x1f\x8b")):
-			list = append(list, gunzip(sent.Name, data))
-		default:
-			list = append(list, &csvFile{names: []string{sent.Name}, compression: "NONE", data: data})
-		}
+		list = append(list, unpack(sent.Name, u.data[i])...)
 	}
 	return list
+}
+
+// unpack lists the CSV files in a file, whose compression its first bytes tell.
+func unpack(name string, data []byte) []*csvFile {
+	switch {
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")), bytes.HasPrefix(data, []byte("PK\x05\x06")):
+		return unzip(name, data)
+	case bytes.HasPrefix(data, []byte("\x1f\x8b")):
+		return []*csvFile{gunzip(name, data)}
+	}
+	return []*csvFile{{names: []string{name}, compression: "NONE", data: data}}
+}
+
+// fitting is the name by which a file fits a pattern.
+func (f *csvFile) fitting(pattern string, now time.Time) (string, bool) {
+	for _, name := range f.names {
+		if fits(pattern, name, now) {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 func unzip(name string, data []byte) []*csvFile {
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		return []*csvFile{{names: []string{name}, compression: "ZIP", err: err}}
+		return []*csvFile{{names: []string{name}, archive: name, compression: "ZIP", err: err}}
 	}
 	var list []*csvFile
 	for _, entry := range archive.File {
-		f := &csvFile{names: []string{path.Base(entry.Name)}, compression: "ZIP"}
+		f := &csvFile{names: []string{path.Base(entry.Name)}, archive: name, compression: "ZIP"}
 		f.data, f.err = readAll(entry.Open())
 		list = append(list, f)
 	}
@@ -120,6 +134,17 @@ func readAll[R io.ReadCloser](r R, err error) ([]byte, error) {
 // placeholder finds dates in a file name pattern, such as $yyyyMMdd.
 var placeholder = regexp.MustCompile(`\$(yyyy|yy|MM|dd|HH|mm|ss)+([-_](yyyy|yy|MM|dd|HH|mm|ss)+)*`)
 
+// misplaced finds what looks like a date and is none, or is followed by a letter.
+var misplaced = regexp.MustCompile(`\$[a-zA-Z]|\x00[a-zA-Z]`)
+
+// checkPattern says what is wrong with a file name pattern.
+func checkPattern(pattern string) string {
+	if misplaced.MatchString(placeholder.ReplaceAllString(pattern, "\x00")) {
+		return "the pattern " + pattern + " has an unknown placeholder"
+	}
+	return ""
+}
+
 // dates writes the parts of a date at t; those of the time of day are given.
 func dates(t time.Time, hour, minute, second string) *strings.Replacer {
 	return strings.NewReplacer("$", "", "yyyy", t.Format("2006"), "yy", t.Format("06"),
@@ -135,11 +160,18 @@ func resolve(pattern string, t time.Time) string {
 // time of day may be any: a file is named before it arrives. No pattern fits every
 // name.
 func fits(pattern, name string, t time.Time) bool {
-	if pattern == "" {
-		return true
-	}
 	const twoDigits = "[0-9]{2}"
-	day := dates(t, twoDigits, twoDigits, twoDigits)
+	return pattern == "" || matches(pattern, name, dates(t, twoDigits, twoDigits, twoDigits))
+}
+
+// likeness says whether a file name has the form of a pattern on some day.
+func likeness(pattern, name string) bool {
+	return pattern == "" || matches(pattern, name, strings.NewReplacer("$", "", "yyyy", "[0-9]{4}", "yy", "[0-9]{2}",
+		"MM", "[0-9]{2}", "dd", "[0-9]{2}", "HH", "[0-9]{2}", "mm", "[0-9]{2}", "ss", "[0-9]{2}"))
+}
+
+// matches compares a name with a pattern whose dates are written as expressions.
+func matches(pattern, name string, day *strings.Replacer) bool {
 	expr, end := "^", 0
 	for _, at := range placeholder.FindAllStringIndex(pattern, -1) {
 		expr += regexp.QuoteMeta(pattern[end:at[0]]) + day.Replace(pattern[at[0]:at[1]])

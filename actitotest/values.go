@@ -19,9 +19,9 @@ type value []string
 func (v value) text() string { return strings.Join(v, ",") }
 
 var (
-	number   = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
-	email    = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_{|}~-]+)*@([A-Za-z0-9-]+\.)+[A-Za-z]{2,}$`)
-	language = regexp.MustCompile(`^[A-Za-z]{2}$`)
+	number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
+	email  = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_\x60{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_\x60{|}~-]+)*@([A-Za-z0-9-]+\.)+[A-Za-z]{2,}$`)
+	phone  = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 )
 
 // valueTypes are the types of which values are told apart; all other kinds of
@@ -58,17 +58,19 @@ func (a *Attribute) parse(text string) (value, *problem) {
 	case "BOOLEAN":
 		ok = text == "true" || text == "false"
 	case "DATE", "BIRTHDATE":
-		_, err := time.Parse(time.DateOnly, text)
-		ok = err == nil
+		ok = isTime(time.DateOnly, text)
 	case "TIMESTAMP":
-		_, err := time.Parse(time.DateTime, text)
-		ok = err == nil
+		ok = isTime(time.DateTime, text)
 	case "EMAIL_ADDRESS":
 		ok = email.MatchString(text)
 	case "SEX":
 		ok = text == "M" || text == "F"
-	case "MOTHER_LANGUAGE":
-		ok = language.MatchString(text)
+	case "MOTHER_LANGUAGE", "LANGUAGE":
+		ok = len(text) == 2 && slices.Contains(languages, strings.ToLower(text))
+	case "COUNTRY", "ADDRESS_COUNTRY":
+		ok = slices.Contains(countries, text)
+	case "PHONE_NUMBER", "GSM_NUMBER", "FAX_NUMBER":
+		ok = phone.MatchString(text)
 	}
 	if !ok {
 		return nil, a.invalid("%q is not a valid %s", text, a.Type)
@@ -81,6 +83,13 @@ func (a *Attribute) parse(text string) (value, *problem) {
 		return nil, a.invalid("shorter than %d characters", a.MinLength)
 	}
 	return value{text}, nil
+}
+
+// isTime is stricter than time.Parse, which takes hours of one digit, fractions of
+// seconds and the year 0.
+func isTime(layout, text string) bool {
+	t, err := time.Parse(layout, text)
+	return err == nil && t.Year() > 0 && t.Format(layout) == text
 }
 
 // fromJSON reads a value as 1-by-1 calls write it; null gives nil.

@@ -2,4 +2,8 @@
 // process against the same server, so that the ratio holds on any machine.
 //
 //	cd benchmarks && go test -bench . -benchmem -count 10
+//
+// What large imports and many rejects add to the peak of memory is measured by a program:
+//
+//	cd benchmarks && go run ./memory
 package benchmarks

@@ -16,7 +16,8 @@ type partner struct {
 	name      string
 	recipient string // who gets Actito's report
 	separator byte
-	columns   []actito.Mapping // the first one is the key
+	saved     []actito.DataOption // by which program
+	columns   []actito.Mapping    // the first one is the key
 }
 
 // definition says where the columns of the partner's file go. It is sent along with the file and kept nowhere.
@@ -64,7 +65,7 @@ func load(ctx context.Context, client *actito.Client, dir fs.FS, p partner, out 
 		return err
 	}
 	defer file.Close()
-	exec, err := client.ETLs.RunOnce(ctx, p.definition(), actito.DataReader(p.name+".csv", file))
+	exec, err := client.ETLs.RunOnce(ctx, p.definition(), actito.DataReader(p.name+".csv", file, p.saved...))
 	if err != nil {
 		return err
 	}

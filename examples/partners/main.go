@@ -50,6 +50,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	partners := []partner{
 		{
 			name: "cyclists", recipient: "cyclists@shop.example", separator: ';',
+			saved: []actito.DataOption{actito.FromExcel()}, // with a mark, a line "sep=;", and empty cells at the end
 			columns: []actito.Mapping{
 				{Column: "Member", Attribute: "customerID"}, {Column: "E-Mail", Attribute: "emailAddress"},
 				{Column: "First name", Attribute: "firstName"}, {Column: "Land", Attribute: "country"},

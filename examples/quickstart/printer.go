@@ -112,9 +112,13 @@ func (s *step) now() string {
 	return s.text
 }
 
-// progress tells how far an upload is.
+// progress tells how far an import is on this side.
 func (s *step) progress() actito.ImportOption {
 	return actito.OnProgress(func(p actito.Progress) {
+		if p.Phase == actito.Staging {
+			s.is(fmt.Sprintf("%d rows are staged", p.Rows))
+			return
+		}
 		s.is(fmt.Sprintf("%d of %d kB are sent", p.Sent/1000, p.Total/1000))
 	})
 }

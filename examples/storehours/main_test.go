@@ -93,6 +93,19 @@ func TestRejectedOrdersAreNamed(t *testing.T) {
 	assert.Empty(t, s.pending)
 }
 
+func TestAnInvalidOrderHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	fake, s, out := newDay(t, 12, pace(opens, 0))
+	s.pending = []Order{{Customer: counter, Date: actito.DateOf(opens)}}
+	require.NoError(t, s.load(t.Context(), opens, false))
+	assert.Len(t, s.pending, 1, "it waits for others")
+	s.pending = append(s.pending, Order{ID: "1", Customer: counter, Date: actito.DateOf(opens)})
+	require.NoError(t, s.load(t.Context(), opens.Add(time.Hour), false))
+	assert.Contains(t, out.String(), "09:00   an order was not sent: actito: orders.csv: line 1: ")
+	assert.Len(t, fake.Records(shop.Orders), 1)
+	assert.Empty(t, s.pending)
+}
+
 func TestAnInterruptedDaySaysWhatIsNotLoaded(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -89,7 +89,8 @@ func (s *store) load(ctx context.Context, at time.Time, closing bool) error {
 	if len(s.pending) == 0 {
 		return nil // an hour without orders costs no import
 	}
-	data := []actito.ImportOption{s.orders.Rows("orders.csv", actito.FromSlice(s.pending))}
+	// An order that no file can hold is taken out, and keeps nobody else's from being loaded.
+	data := []actito.ImportOption{s.orders.Rows("orders.csv", actito.FromSlice(s.pending), actito.SkipInvalid())}
 	if closing {
 		data = append(data, actito.Urgent()) // may use what Quota.KeepFree keeps
 	}
@@ -103,6 +104,9 @@ func (s *store) load(ctx context.Context, at time.Time, closing bool) error {
 	exec, err = s.client.Executions.Wait(ctx, exec)
 	if err != nil && !errors.Is(err, actito.ErrRowsRejected) {
 		return s.keep(at, err)
+	}
+	for _, refused := range exec.Refused {
+		s.say(at, "an order was not sent: %v", refused.Err)
 	}
 	s.pending = nil
 	return s.report(ctx, at, exec)
@@ -140,7 +144,7 @@ func (s *store) keep(at time.Time, err error) error {
 			quota.ResetAt.Format("2 January 15:04"))
 		return nil
 	}
-	if actito.Retryable(err) || errors.Is(err, actito.ErrOutcomeUnknown) {
+	if actito.Retryable(err) || errors.Is(err, actito.ErrOutcomeUnknown) || errors.Is(err, actito.ErrNoRows) { // all were taken out
 		s.say(at, "%2d orders wait: %v", len(s.pending), err)
 		return nil
 	}

@@ -2,8 +2,10 @@ package csvrow_test
 
 import (
 	"encoding/csv"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -23,6 +25,10 @@ func TestAppendQuotesWhatNeedsIt(t *testing.T) {
 		"a quote is doubled":                       {[]string{`a"b`, `"`}, "\"a\"\"b\";\"\"\"\"\n"},
 		"line ends are enclosed":                   {[]string{"a\nb", "c\rd"}, "\"a\nb\";\"c\rd\"\n"},
 		"white space at the ends is enclosed":      {[]string{" a", "b\t", "c d"}, "\" a\";\"b\t\";c d\n"},
+		"what looks like a mark is enclosed":       {[]string{"\ufeffa", "a\ufeff", "\ufeff"}, "\"\ufeffa\";a\ufeff;\"\ufeff\"\n"},
+		"each place of a long cell is looked at":   {[]string{"0123456789abc;", ";0123456789abc", "01234567;89abc", "0123\n", "a\r"}, "\"0123456789abc;\";\";0123456789abc\";\"01234567;89abc\";\"0123\n\";\"a\r\"\n"},
+		"each place of a short cell is looked at":  {[]string{";a", "a;", "ab;", "abc;", ";abc", "abcd;", "ab;cde", "abcdef\r", "\n"}, "\";a\";\"a;\";\"ab;\";\"abc;\";\";abc\";\"abcd;\";\"ab;cde\";\"abcdef\r\";\"\n\"\n"},
+		"a tab within a cell needs no quotes":      {[]string{"a\tb", "é\tb"}, "a\tb;é\tb\n"},
 		"a line of one empty cell is not empty":    {[]string{""}, "\"\"\n"},
 		"a line of two empty cells needs no quote": {[]string{"", ""}, ";\n"},
 	} {
@@ -36,6 +42,38 @@ func TestAppendQuotesWhatNeedsIt(t *testing.T) {
 func TestQuoteNeedsNoScratchSpace(t *testing.T) {
 	dst := make([]byte, 0, 64)
 	require.Zero(t, testing.AllocsPerRun(100, func() { csvrow.Append(dst, ';', `say "a;b"`, "c") }))
+}
+
+func TestPlainIsASCIIWithoutControls(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.SliceOfN(rapid.OneOf(rapid.ByteRange(' ', '~'), rapid.SampledFrom([]byte{0, '\t', '"', ';', 0x1f, 0x7f, 0x80, 0xff})), 0, 20).Draw(t, "text")
+		_, plain := csvrow.Quote(append([]byte("before"), text...), len("before"), ';')
+		require.Equal(t, !slices.ContainsFunc(text, func(c byte) bool { return c < ' ' || c >= 0x80 }), plain)
+		_, same := csvrow.AppendCell(nil, string(text), ';')
+		require.Equal(t, plain, same)
+	})
+}
+
+func TestLatin1IsTheBeginningOfUnicode(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringOf(rapid.RuneFrom(nil, &unicode.RangeTable{R16: []unicode.Range16{{Lo: 1, Hi: 0x101, Stride: 1}}})).Draw(t, "text")
+		got, mapped := csvrow.Latin1([]byte("before"+text), len("before"))
+		require.Equal(t, !strings.ContainsFunc(text, func(r rune) bool { return r > 0xff }), mapped)
+		if !mapped {
+			return
+		}
+		runes := make([]rune, 0, len(text))
+		for _, b := range got[len("before"):] {
+			runes = append(runes, rune(b))
+		}
+		if strings.HasPrefix(text, "\u00ef\u00bb\u00bf") || strings.HasPrefix(text, "\u00fe\u00ff") || strings.HasPrefix(text, "\u00ff\u00fe") {
+			require.Equal(t, `"`+strings.ReplaceAll(text, `"`, `""`)+`"`, string(runes))
+			return
+		}
+		require.Equal(t, text, string(runes))
+	})
 }
 
 func TestReadersFindTheCellsAgain(t *testing.T) {

@@ -8,15 +8,18 @@ import (
 	"time"
 )
 
-// Tokens hands out access tokens.
+// Tokens hands out access tokens. A token should be good for as long as is asked for, if one can be had.
 type Tokens interface {
-	Token(ctx context.Context) (string, error)
+	Token(ctx context.Context, left time.Duration) (string, error)
 	Invalidate(token string) // the server refused it
 }
 
 // TokenPause is how soon a request for a token that failed is made again, so that many callers do not storm an
 // endpoint that is down.
 const TokenPause = time.Second
+
+// uploadLeft is how long the token of an upload should be good for: it may be looked at only when the last byte is there.
+const uploadLeft = 10 * time.Minute
 
 // authorize is the link that adds the token. It is never asked about another host: checkRedirect sees to that.
 type authorize struct {
@@ -25,7 +28,11 @@ type authorize struct {
 }
 
 func (a *authorize) RoundTrip(req *http.Request) (*http.Response, error) {
-	token, err := a.tokens.Token(req.Context())
+	var left time.Duration
+	if callOf(req).Open != nil {
+		left = uploadLeft
+	}
+	token, err := a.tokens.Token(req.Context(), left)
 	if err != nil {
 		closeBody(req)
 		return nil, tokenFault(callOf(req), err)

@@ -2,8 +2,10 @@ package transport
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,6 +23,23 @@ func TestACallIsSentWithTheToken(t *testing.T) {
 	require.ErrorIs(t, err, errReset)
 	assert.Equal(t, "token 1", c.token, "the one to drop if it is refused")
 	assert.Equal(t, http.Header{"Accept": {"application/json"}}, req.Header, "what http.Client copies to a redirect holds no token")
+}
+
+func TestAnUploadAsksForATokenThatLasts(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		call *Call
+		want time.Duration
+	}{
+		"an upload":   {&Call{Header: http.Header{}, Open: func() (io.ReadCloser, error) { return nil, errReset }}, 10 * time.Minute},
+		"a small one": {&Call{Header: http.Header{}, Body: []byte("{}")}, 0},
+	} {
+		source := &tokens{}
+		link := &authorize{tokens: source, next: inner(func(*http.Request) (*http.Response, error) { return nil, errReset })}
+		_, err := link.RoundTrip(requestFor(t, tt.call))
+		require.ErrorIs(t, err, errReset)
+		assert.Equal(t, []time.Duration{tt.want}, source.left, name)
+	}
 }
 
 func TestACallWithoutTokenIsNotSent(t *testing.T) {

@@ -27,7 +27,7 @@ type script struct {
 
 func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := callOf(req)
-	c.token, _ = s.tokens.Token(req.Context())
+	c.token, _ = s.tokens.Token(req.Context(), 0)
 	s.sent = append(s.sent, time.Now())
 	time.Sleep(s.took)
 	f := s.steps[min(len(s.sent), len(s.steps))-1]

@@ -39,10 +39,16 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 		ctx = a.traced(ctx)
 	}
 	out := req.WithContext(ctx)
-	var up *uploading
+	var failed atomic.Pointer[error] // what reading an upload failed with
 	if c.Open != nil {
-		up = &uploading{attempt: a, body: req.Body, left: req.ContentLength, start: c.Start}
-		out.Body = up
+		uploads := func(body io.ReadCloser) *uploading {
+			return &uploading{body, a, req.ContentLength, c.Start, &failed}
+		}
+		out.Body = uploads(req.Body)
+		out.GetBody = func() (io.ReadCloser, error) { // for another connection, where this one was closed before the first byte
+			body, err := req.GetBody()
+			return uploads(body), err
+		}
 	}
 
 	sent := time.Now()
@@ -57,12 +63,10 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 		a.end()
 		f := &Fault{Call: c, Undone: a.asked.Load() && !a.connected.Load(), Err: a.why(unwrapURL(err))}
 		f.Broken = parent.Err() == nil && !isCertificate(err)
-		if up != nil {
-			if source := up.failed.Load(); source != nil {
-				f.Err, f.Broken = *source, false
-				var unopened *openError
-				f.Undone = f.Undone || errors.As(*source, &unopened)
-			}
+		if source := failed.Load(); source != nil {
+			f.Err, f.Broken = *source, false
+			var unopened *openError
+			f.Undone = f.Undone || errors.As(*source, &unopened)
 		}
 		return nil, f
 	}
@@ -148,15 +152,15 @@ func (a *attempt) why(err error) error {
 
 // uploading is a large request body.
 type uploading struct {
+	io.ReadCloser
 	attempt *attempt
-	body    io.ReadCloser
 	left    int64
 	start   bool
-	failed  atomic.Pointer[error] // what reading it failed with
+	failed  *atomic.Pointer[error] // what reading it failed with
 }
 
 func (u *uploading) Read(p []byte) (int, error) {
-	n, err := u.body.Read(p)
+	n, err := u.ReadCloser.Read(p)
 	u.left -= int64(n)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
@@ -170,8 +174,6 @@ func (u *uploading) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
-
-func (u *uploading) Close() error { return u.body.Close() }
 
 // receiving is an answer's body.
 type receiving struct {

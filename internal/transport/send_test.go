@@ -73,9 +73,17 @@ type slowly struct {
 	answer   time.Duration // before the answer
 	download time.Duration // before each byte of its body
 	body     string
+	reopens  bool // the request's body, as net/http does on a connection that was closed meanwhile
 }
 
 func (s *slowly) RoundTrip(req *http.Request) (*http.Response, error) {
+	if s.reopens {
+		body, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		req.Body = body
+	}
 	for range req.ContentLength {
 		if err := pause(req.Context(), s.upload); err != nil {
 			return nil, err
@@ -130,17 +138,19 @@ func TestEachPhaseOfAnAttemptIsBounded(t *testing.T) {
 		err   string
 		after time.Duration
 	}{
-		"an answer that comes in time is taken":             {Call{}, slowly{answer: 29 * time.Second}, "", 29 * time.Second},
-		"an answer that never comes":                        {Call{}, slowly{answer: ever}, "no answer within 30s", 30 * time.Second},
-		"an answer whose body never ends":                   {Call{}, slowly{answer: time.Second, download: time.Second, body: hundred}, "no answer within 30s", 30 * time.Second},
-		"an upload may take its time":                       {upload, slowly{upload: 59 * time.Second}, "", 100 * 59 * time.Second},
-		"an upload that stops":                              {upload, slowly{upload: ever}, "no progress of the upload within 1m0s", time.Minute},
-		"an upload that is not answered":                    {upload, slowly{answer: ever}, "no answer within 30s", 30 * time.Second},
-		"an import that is answered after minutes is taken": {start, slowly{answer: 9 * time.Minute}, "", 9 * time.Minute},
-		"an import that is not answered":                    {start, slowly{answer: ever}, "no answer to the upload within 10m0s", 10 * time.Minute},
-		"a download may take its time":                      {download, slowly{download: 59 * time.Second, body: hundred}, "", 101 * 59 * time.Second},
-		"a download that stops":                             {download, slowly{download: ever, body: hundred}, "no progress of the download within 1m0s", time.Minute},
-		"a download that never starts":                      {download, slowly{answer: ever}, "no answer within 30s", 30 * time.Second},
+		"an answer that comes in time is taken":              {Call{}, slowly{answer: 29 * time.Second}, "", 29 * time.Second},
+		"an answer that never comes":                         {Call{}, slowly{answer: ever}, "no answer within 30s", 30 * time.Second},
+		"an answer whose body never ends":                    {Call{}, slowly{answer: time.Second, download: time.Second, body: hundred}, "no answer within 30s", 30 * time.Second},
+		"an upload may take its time":                        {upload, slowly{upload: 59 * time.Second}, "", 100 * 59 * time.Second},
+		"an upload that stops":                               {upload, slowly{upload: ever}, "no progress of the upload within 1m0s", time.Minute},
+		"an upload on a second connection may take its time": {upload, slowly{upload: 59 * time.Second, reopens: true}, "", 100 * 59 * time.Second},
+		"an import on a second connection has its time too":  {start, slowly{answer: 9 * time.Minute, reopens: true}, "", 9 * time.Minute},
+		"an upload that is not answered":                     {upload, slowly{answer: ever}, "no answer within 30s", 30 * time.Second},
+		"an import that is answered after minutes is taken":  {start, slowly{answer: 9 * time.Minute}, "", 9 * time.Minute},
+		"an import that is not answered":                     {start, slowly{answer: ever}, "no answer to the upload within 10m0s", 10 * time.Minute},
+		"a download may take its time":                       {download, slowly{download: 59 * time.Second, body: hundred}, "", 101 * 59 * time.Second},
+		"a download that stops":                              {download, slowly{download: ever, body: hundred}, "no progress of the download within 1m0s", time.Minute},
+		"a download that never starts":                       {download, slowly{answer: ever}, "no answer within 30s", 30 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

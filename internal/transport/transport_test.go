@@ -65,12 +65,14 @@ type tokens struct {
 	mu      sync.Mutex
 	number  int
 	refused []string
+	left    []time.Duration // as it was asked for
 	err     error
 }
 
-func (s *tokens) Token(context.Context) (string, error) {
+func (s *tokens) Token(_ context.Context, left time.Duration) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.left = append(s.left, left)
 	return "token " + string(rune('1'+s.number)), s.err
 }
 

@@ -27,6 +27,7 @@ type importer struct {
 	URL, APIKey, Path string
 	Once              string // the key of its only import; "" for imports without one until the budget is used up
 	StandsBefore      string // this call of the store, or the next import; it never makes that
+	Handle            string // file of its only import's handle; "" for none
 }
 
 // told is a line that an importer writes: before which call it is, or what came of an import.
@@ -35,6 +36,10 @@ type told struct {
 	Execution string
 	Full      bool   // the budget is used up
 	Error     string // another one than that, or that the import was started already
+
+	NotStarted bool // the import that was resumed had not, and was started anew
+	Created    int  // rows of one that was waited for
+	Rejected   int
 }
 
 type customer struct {
@@ -67,6 +72,9 @@ func serve(config []byte, tell *json.Encoder) error {
 	client, err := newClient(i.URL, i.APIKey, stands)
 	if err != nil {
 		return err
+	}
+	if i.Handle != "" {
+		return i.resume(client, stands)
 	}
 	for ; err == nil; stands.reaches("next") {
 		e, failed := importOne(context.Background(), client, i.Once)

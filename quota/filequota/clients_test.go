@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/actitotest"
 )
 
 func (o *office) usage() actito.Usage {
@@ -56,6 +57,7 @@ func (o *office) reconcile() {
 			counted++
 		}
 	}
+	o.service.Assume(actitotest.ExecutionListExists)
 	report, err := o.operator.Quota.Sync(o.Context())
 	require.NoError(o, err)
 	require.Equal(o, actito.SyncReport{Executions: accepted, Counted: accepted - counted}, report)

@@ -30,6 +30,7 @@ type importer struct {
 func newImporter(t *testing.T, at *server, quota actito.Quota) *importer {
 	t.Helper()
 	im := &importer{service: actitotest.NewServer(actitotest.InMemory(), actitotest.WithLimits(actitotest.Limits{ImportsPerDay: -1}))}
+	im.service.Assume(actitotest.ExecutionListExists)
 	t.Cleanup(im.service.Close)
 	im.service.AddProfileTable("MyEntity", actitotest.Table{Name: "Customers", Attributes: []actitotest.Attribute{
 		{Name: "customerID", Type: "STRING", Unique: true, Mandatory: true}, {Name: "emailAddress", Type: "EMAIL_ADDRESS", Unique: true},

@@ -15,6 +15,7 @@ const (
 // NewServer starts the fake with three tables: an order names a customer that exists, and a line an order.
 func NewServer(opts ...actitotest.Option) *actitotest.Server {
 	server := actitotest.NewServer(opts...)
+	server.Assume(actitotest.ExecutionListExists, actitotest.ResultFilesExist, actitotest.KeysWithCase) // what the examples show rests on these
 	server.AddProfileTable(Entity, actitotest.Table{
 		Name: Customers,
 		Attributes: []actitotest.Attribute{
@@ -24,6 +25,7 @@ func NewServer(opts ...actitotest.Option) *actitotest.Server {
 			{Name: "companyName", Type: "STRING"},
 			{Name: "contactName", Type: "STRING"},
 			{Name: "country", Type: "STRING", MinLength: 2, MaxLength: 2},
+			{Name: "phone", Type: "STRING"},
 		},
 		Subscriptions: []string{"Newsletter"},
 	})

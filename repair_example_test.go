@@ -1,0 +1,119 @@
+package actito_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+
+	"github.com/actito-go/actito"
+)
+
+type exampleCustomer struct {
+	ID    string `actito:"customerID,key"`
+	Email string `actito:"emailAddress"`
+}
+
+// exampleImport imports customers.csv, two of whose rows the server rejects.
+func exampleImport(ctx context.Context, client *actito.Client, customers *actito.ProfileTable[exampleCustomer], csv string) (*actito.Execution, error) {
+	exec, err := client.ETLs.RunOnce(ctx, actito.Definition{Name: "customers", Files: []actito.InputFile{customers.InputFile("customers.csv")}},
+		actito.DataBytes("customers.csv", []byte(csv)))
+	if err != nil {
+		return exec, err
+	}
+	return client.Executions.Wait(ctx, exec)
+}
+
+const exampleCSV = "customerID,emailAddress\nC1,ann@example.com\nC2,bob@example\nC3,cid@example.com\nC4,\"dora@example\"\n"
+
+func ExampleProfileTable_Rejects() {
+	client, ctx := exampleClient(), context.Background()
+	customers, err := actito.Profiles[exampleCustomer](client, "Customers")
+	if err != nil {
+		log.Fatal(err)
+	}
+	exec, err := exampleImport(ctx, client, customers, exampleCSV)
+	if !errors.Is(err, actito.ErrRowsRejected) {
+		log.Fatal(err)
+	}
+	source := actito.DataBytes("customers.csv", []byte(exampleCSV)) // DataFile, as a rule
+	for reject, err := range customers.Rejects(ctx, exec, actito.Source(source)) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("line %d: %s in %s\n", reject.SourceLine, reject.Code, reject.Column)
+	}
+	fmt.Printf("%+v\n", exec.Account())
+	// Output:
+	// line 3: INVALID_VALUE in emailAddress
+	// line 5: INVALID_VALUE in emailAddress
+	// {Rows:4 Accepted:2 Rejected:2 Refused:0 Unknown:0}
+}
+
+func ExampleExecutionService_Summarize() {
+	client, ctx := exampleClient(), context.Background()
+	customers, err := actito.Profiles[exampleCustomer](client, "Customers")
+	if err != nil {
+		log.Fatal(err)
+	}
+	exec, err := exampleImport(ctx, client, customers, exampleCSV)
+	var failed *actito.ImportError
+	if errors.As(err, &failed) {
+		fmt.Println(failed.Summary())
+	}
+	summary, err := client.Executions.Summarize(ctx, exec)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Print(summary)
+	// Output:
+	// customers.csv WITH_ERROR (loaded with rejects): 4 rows read, 2 created, 0 updated, 2 rejected
+	// rows  file           code           column
+	// 2     customers.csv  INVALID_VALUE  emailAddress
+}
+
+func ExampleExecutionService_WriteRepair() {
+	client, ctx := exampleClient(), context.Background()
+	customers, err := actito.Profiles[exampleCustomer](client, "Customers")
+	if err != nil {
+		log.Fatal(err)
+	}
+	exec, err := exampleImport(ctx, client, customers, exampleCSV)
+	if !errors.Is(err, actito.ErrRowsRejected) {
+		log.Fatal(err)
+	}
+	rows, err := client.Executions.WriteRepair(ctx, exec, "customers.csv", os.Stdout)
+	fmt.Println(rows, err)
+	// Output:
+	// customerID,emailAddress
+	// C2,bob@example
+	// C4,dora@example
+	// 2 <nil>
+}
+
+func ExampleProfileTable_Repair() {
+	client, ctx := exampleClient(), context.Background()
+	customers, err := actito.Profiles[exampleCustomer](client, "Customers")
+	if err != nil {
+		log.Fatal(err)
+	}
+	exec, err := exampleImport(ctx, client, customers, exampleCSV)
+	if !errors.Is(err, actito.ErrRowsRejected) {
+		log.Fatal(err)
+	}
+	fix := func(r actito.Reject[exampleCustomer]) (exampleCustomer, bool) {
+		if r.RowErr != nil || r.Column != "emailAddress" || !strings.HasSuffix(r.Row.Email, "@example") {
+			return r.Row, false // for a person to look at
+		}
+		r.Row.Email += ".com"
+		return r.Row, true
+	}
+	for reject, result := range customers.Repair(ctx, exec, fix) {
+		fmt.Println(reject.Line, result.Err)
+	}
+	// Output:
+	// 2 <nil>
+	// 3 <nil>
+}
