@@ -2,11 +2,14 @@ package actito_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/actitotest"
 )
 
 func TestGuardsStopTheWrongFile(t *testing.T) {
@@ -89,6 +92,52 @@ func TestEmptyCellsOfRowsAreCountedWhateverTheirTextLooksLike(t *testing.T) {
 		_, err := b.client.ETLs.RunOnce(t.Context(), once(f), rows, actito.MaxEmpty("emailAddress", 0.4))
 		require.ErrorContains(t, err, "1 of 2 cells are empty")
 	}
+}
+
+func TestWhoWasErasedDoesNotComeBackWithAnOlderExtract(t *testing.T) {
+	t.Parallel()
+	inEveryWorldInVirtualTime(t, func(t *testing.T, world ...actitotest.Assumption) {
+		b := newBulk(t, inMemory(t))
+		b.Assume(world...)
+		var extract []customer // of 09:55
+		for _, c := range []customer{annRow, bobRow} {
+			_, err := b.customers.Upsert(t.Context(), c)
+			require.NoError(t, err)
+			extract = append(extract, c)
+		}
+		time.Sleep(5 * time.Minute)
+		erased := map[string]bool{"C1": true}
+		require.NoError(t, b.customers.Delete(t.Context(), actito.By("customerID", "C1")))
+		time.Sleep(5 * time.Minute)
+		e, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named)),
+			b.customers.Rows("customers.csv", all(extract...), named,
+				actito.Refuse(func(c customer) (string, bool) { return "erased", erased[c.ID] })))
+		require.NoError(t, err)
+		e, err = b.client.Executions.Wait(t.Context(), e)
+		require.NoError(t, err)
+		_, there := b.Profile("Customers", "customerID", "C1")
+		require.False(t, there)
+		require.Equal(t, []actito.Refusal{{File: "customers.csv", Row: 1, Reason: "erased", Key: "C1"}}, e.Refused)
+		require.Equal(t, actito.Account{Rows: 2, Accepted: 1, Refused: 1}, e.Account())
+	}, everyOpposite...)
+}
+
+func TestNinetyRowsThatAreSetAndOneThatIsNotStopBeforeAnythingIsSent(t *testing.T) {
+	t.Parallel()
+	inEveryWorld(t, func(t *testing.T, world ...actitotest.Assumption) {
+		b := newBulk(t, inMemory(t))
+		b.Assume(world...)
+		rows := slices.Repeat([]customer{annRow}, 91)
+		for i := range rows {
+			rows[i].ID, rows[i].Email = fmt.Sprintf("C%d", i), fmt.Sprintf("c%d@example.com", i)
+		}
+		rows[90].FirstName = ""
+		_, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named)), b.customers.Rows("customers.csv", all(rows...), named))
+		var invalid *actito.ValidationError
+		require.ErrorAs(t, err, &invalid)
+		require.Equal(t, []any{"customers.csv", 91, "firstName", "empty-cells"}, []any{invalid.File, invalid.Line, invalid.Column, invalid.Rule})
+		b.untouched(t)
+	}, actitotest.EmptyCellsClear)
 }
 
 func TestRefusedRowsAreLeftOutWithAVerdict(t *testing.T) {
