@@ -434,7 +434,7 @@ func (c *csvSink) otherSeparator(r rune) bool {
 
 func (c *csvSink) wrongSeparator(other byte) error {
 	return c.fail(c.start, "separator", fmt.Sprintf("the header is a single cell, with %q in it, when cells are separated by %q: "+
-		"the file and its definition disagree about the separator", other, c.separator))
+		"the file and its definition disagree about the separator, which SeparatedBy declares", other, c.separator))
 }
 
 // afterQuote takes a byte that may not follow the quote at the end of a cell.

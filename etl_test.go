@@ -293,6 +293,7 @@ func TestProgressReachesTheWhole(t *testing.T) {
 				return
 			}
 			require.Equal(t, actito.Uploading, p.Phase)
+			require.Equal(t, "uploading", p.Phase.String())
 			require.GreaterOrEqual(t, p.Sent, last.Sent)
 			last = p
 		}))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -61,6 +62,16 @@ const (
 	Staging   Phase = iota + 1 // rows are encoded or files checked, and compressed
 	Uploading                  // bytes are sent
 )
+
+func (p Phase) String() string {
+	switch p {
+	case Staging:
+		return "staging"
+	case Uploading:
+		return "uploading"
+	}
+	return fmt.Sprintf("Phase(%d)", uint8(p))
+}
 
 // Progress is how far an import is.
 type Progress struct {
