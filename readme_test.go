@@ -170,12 +170,12 @@ func readmeResume(ctx context.Context, client *actito.Client, handle actito.Hand
 	return err
 }
 
-func readmeWebhook(ctx context.Context, client *actito.Client, secret string) error {
+func readmeWebhook(ctx context.Context, client *actito.Client, mux *http.ServeMux, secret string) error {
 	hooks, err := client.Webhooks.Handler(actito.WebhookConfig{Secrets: []string{secret}})
 	if err != nil {
 		return err
 	}
-	http.Handle("POST /webhooks/actito", hooks)
+	mux.Handle("POST /webhooks/actito", hooks) // mux is your http.ServeMux
 	sub := hooks.Subscription("https://shop.example/webhooks/actito") // once, when the ETL is made
 	sub.On, sub.Of, sub.Event = actito.SourceETL, "123456", actito.EventFinished
 	id, err := client.Webhooks.Subscribe(ctx, sub)
@@ -279,7 +279,7 @@ func TestTheREADMEsCodeForJobsRuns(t *testing.T) {
 	_, repaired := server.Profile("Customers", "customerID", "C2")
 	require.True(t, repaired)
 
-	require.Error(t, readmeWebhook(t.Context(), client, "long and random, from the environment"), "the fake has no such ETL")
+	require.Error(t, readmeWebhook(t.Context(), client, http.NewServeMux(), "long and random, from the environment"), "the fake has no such ETL")
 }
 
 func TestTheREADMEsCodeAfterACrashRuns(t *testing.T) {
