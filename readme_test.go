@@ -175,7 +175,7 @@ func readmeWebhook(ctx context.Context, client *actito.Client, mux *http.ServeMu
 	if err != nil {
 		return err
 	}
-	mux.Handle("POST /webhooks/actito", hooks) // mux is your http.ServeMux
+	mux.Handle("POST /webhooks/actito", hooks)                        // mux is your http.ServeMux
 	sub := hooks.Subscription("https://shop.example/webhooks/actito") // once, when the ETL is made
 	sub.On, sub.Of, sub.Event = actito.SourceETL, "123456", actito.EventFinished
 	id, err := client.Webhooks.Subscribe(ctx, sub)
