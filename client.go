@@ -240,6 +240,7 @@ type callOptions struct {
 	collection *DataCollectionInfo
 	tolerate   float64          // see Tolerate
 	progress   func(*Execution) // see WaitProgress
+	before     func(context.Context) error
 }
 
 // Background lets a call wait behind those of handlers.
@@ -252,6 +253,12 @@ func MaxWait(d time.Duration) CallOption {
 		d = -1 // 0 would be no bound
 	}
 	return func(o *callOptions) { o.maxWait = d }
+}
+
+// BeforeSend runs f just before each attempt of a call is sent, after every wait for the licence's pace. An error ends the
+// call with nothing sent by that attempt: it is where whoever holds a lease makes sure that it still does.
+func BeforeSend(f func(context.Context) error) CallOption {
+	return func(o *callOptions) { o.before = f }
 }
 
 // DataCollection says when, where and how the data of a profile write was collected. Other calls ignore it. With
@@ -317,6 +324,9 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 		Op: r.op, Method: r.method, Template: template, URL: url, Header: c.headers.read, Body: r.body,
 		Answer: r.answer, Repeatable: r.repeatable, Start: r.begin != nil, Single: r.single,
 		Class: uint8(o.class), MaxWait: o.maxWait, Begin: r.begin,
+	}
+	if r.begin == nil { // a start of an import, which takes no CallOption, has its own
+		call.Begin = o.before
 	}
 	switch {
 	case r.file != nil:
