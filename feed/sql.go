@@ -336,11 +336,16 @@ func (s *SQLStore) failed(ctx context.Context, op string, err error) error {
 
 // repeat does something again while others are in its way.
 func repeat(ctx context.Context, do func() error) error {
+	var before error
 	for longest := 2 * time.Millisecond; ; longest = min(2*longest, 256*time.Millisecond) {
 		err := do()
+		if err != nil && before != nil && ctx.Err() != nil {
+			err = before // what it waited for
+		}
 		if err == nil || !passing(err) {
 			return err
 		}
+		before = err
 		select {
 		case <-time.After(rand.N(longest)): //nolint:gosec // a delay is no secret
 		case <-ctx.Done():

@@ -55,22 +55,22 @@ func newSQLStatements(s sqlSchema) sqlStatements {
 
 		putImport: q("INSERT INTO IMPORTS (id, lane, handle, started_at) VALUES ($1, $2, $3, $4) " +
 			"ON CONFLICT (id) DO UPDATE SET handle = excluded.handle"),
-		resend: q("UPDATE EVENTS SET sent = false WHERE " + s.pickWhere("sent AND "+laneOf)),
+		resend: q("UPDATE EVENTS SET sent = false WHERE " + s.pickWhere(isSent+" AND "+laneOf)),
 		letGo:  q("UPDATE EVENTS SET import = NULL WHERE " + s.pickWhere("import = $1")),
-		unended: q("SELECT count(*) FROM (SELECT id FROM EVENTS WHERE sent AND " + laneOf +
+		unended: q("SELECT count(*) FROM (SELECT id FROM EVENTS WHERE " + isSent + " AND " + laneOf +
 			" UNION ALL SELECT id FROM EVENTS WHERE import = $1) AS e"),
 		endImport: q("DELETE FROM IMPORTS WHERE id = $1"),
 
-		page:       q(s.ofLanes(isPending)),
-		urgentPage: q(s.ofLanes(isUrgent)),
-		byKeys:     q(s.each(allColumns, "row_key = k.value", "$2")),
+		page:       q(s.ofLanes("SELECT true AS urgent UNION ALL SELECT false")),
+		urgentPage: q(s.ofLanes("SELECT true AS urgent")),
+		byKeys:     q(s.each(allColumns, s.distinct(), "row_key = k.value", "$2")),
 		states: q("SELECT row_key, max(CASE WHEN import IS NULL THEN 0 ELSE 1 END) FROM EVENTS " +
 			"WHERE row_key " + keys + " GROUP BY row_key"),
 		held: q("SELECT " + allColumns + " FROM EVENTS WHERE import = $1 AND (row_key, id) > ($2, $3) " +
 			"ORDER BY row_key, id LIMIT $4"),
 		imports: q("SELECT id, lane, handle, started_at FROM IMPORTS ORDER BY started_at, id"),
 		backlog: q("SELECT lane, columns, count(*) FILTER (WHERE import IS NULL AND parked_code IS NULL), " +
-			"count(*) FILTER (WHERE " + isHeld + "), count(*) FILTER (WHERE " + isParked + "), " +
+			"count(import), count(parked_code), " +
 			"min(pushed_at) FILTER (WHERE parked_code IS NULL) FROM EVENTS GROUP BY lane, columns ORDER BY lane, columns"),
 		parked: q("SELECT " + allColumns + " FROM EVENTS WHERE " + isParked + " AND id > $1 ORDER BY id LIMIT $2"),
 		unpark: q("UPDATE EVENTS SET sent = false, parked_code = NULL, parked_column = NULL, parked_reason = NULL, " +
@@ -114,20 +114,28 @@ func (s *sqlSchema) parking() string {
 		"json_extract(value, '$.reason') AS reason, json_extract(value, '$.at') AS at FROM json_each($1)) AS p WHERE e.id = p.id"
 }
 
-// ofLanes reads of each lane as many events as are wanted, and of those the first, so that no lane is read to its end for
-// another's sake.
-func (s *sqlSchema) ofLanes(which string) string {
-	return s.each(eventColumns, "lane = k.value AND id > $2 AND "+which, "$3") + " LIMIT $3"
+// ofLanes reads of each lane as many events as are wanted, urgent ones and others, and of those the first: no lane is
+// read to its end for another's sake.
+func (s *sqlSchema) ofLanes(urgent string) string {
+	return s.each(eventColumns, "SELECT value, urgent FROM ("+s.distinct()+") AS lanes CROSS JOIN ("+urgent+") AS u",
+		"lane = k.value AND urgent = k.urgent AND id > $2 AND "+isPending, "$3") + " LIMIT $3"
 }
 
-// each reads columns of a number of events for each element of the JSON array $1, which is k.value: those with the
-// smallest IDs. They come by their IDs.
-func (s *sqlSchema) each(columns, where, limit string) string {
+// distinct is the elements of the JSON array $1.
+func (s *sqlSchema) distinct() string {
+	if s.dialect == Postgres {
+		return "SELECT DISTINCT json_array_elements_text($1::text::json) AS value"
+	}
+	return "SELECT DISTINCT value FROM json_each($1)"
+}
+
+// each reads columns of a number of events for each row k of a query: those with the smallest IDs. They come by their
+// IDs.
+func (s *sqlSchema) each(columns, query, where, limit string) string {
 	where = " FROM EVENTS WHERE " + where + " ORDER BY id LIMIT " + limit
 	if s.dialect == Postgres {
-		return "SELECT e.* FROM (SELECT DISTINCT json_array_elements_text($1::text::json) AS value) AS k CROSS JOIN LATERAL (SELECT " +
-			columns + where + ") AS e ORDER BY e.id"
+		return "SELECT e.* FROM (" + query + ") AS k CROSS JOIN LATERAL (SELECT " + columns + where + ") AS e ORDER BY e.id"
 	}
-	return "SELECT e." + strings.ReplaceAll(columns, ", ", ", e.") + " FROM (SELECT DISTINCT value FROM json_each($1)) AS k " +
+	return "SELECT e." + strings.ReplaceAll(columns, ", ", ", e.") + " FROM (" + query + ") AS k " +
 		"CROSS JOIN EVENTS AS e WHERE e.id IN (SELECT id" + where + ") ORDER BY e.id"
 }
