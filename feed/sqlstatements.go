@@ -63,15 +63,14 @@ func newSQLStatements(s sqlSchema) sqlStatements {
 
 		page:       q(s.ofLanes("SELECT true AS urgent UNION ALL SELECT false")),
 		urgentPage: q(s.ofLanes("SELECT true AS urgent")),
-		byKeys:     q(s.each(allColumns, s.distinct(), "row_key = k.value", "$2")),
+		byKeys:     q(s.each(allColumns, s.distinct(), []string{"row_key"}, []string{"k.value"}, "0", "true", "$2")),
 		states: q("SELECT row_key, max(CASE WHEN import IS NULL THEN 0 ELSE 1 END) FROM EVENTS " +
 			"WHERE row_key " + keys + " GROUP BY row_key"),
 		held: q("SELECT " + allColumns + " FROM EVENTS WHERE import = $1 AND (row_key, id) > ($2, $3) " +
 			"ORDER BY row_key, id LIMIT $4"),
 		imports: q("SELECT id, lane, handle, started_at FROM IMPORTS ORDER BY started_at, id"),
-		backlog: q("SELECT lane, columns, count(*) FILTER (WHERE import IS NULL AND parked_code IS NULL), " +
-			"count(import), count(parked_code), " +
-			"min(pushed_at) FILTER (WHERE parked_code IS NULL) FROM EVENTS GROUP BY lane, columns ORDER BY lane, columns"),
+		backlog: q("SELECT lane, columns, count(*) - count(import) - count(parked_code), count(import), count(parked_code), " +
+			"min(CASE WHEN parked_code IS NULL THEN pushed_at END) FROM EVENTS GROUP BY lane, columns ORDER BY lane, columns"),
 		parked: q("SELECT " + allColumns + " FROM EVENTS WHERE " + isParked + " AND id > $1 ORDER BY id LIMIT $2"),
 		unpark: q("UPDATE EVENTS SET sent = false, parked_code = NULL, parked_column = NULL, parked_reason = NULL, " +
 			"parked_at = NULL WHERE id = $1 AND " + isParked),
@@ -118,24 +117,32 @@ func (s *sqlSchema) parking() string {
 // read to its end for another's sake.
 func (s *sqlSchema) ofLanes(urgent string) string {
 	return s.each(eventColumns, "SELECT value, urgent FROM ("+s.distinct()+") AS lanes CROSS JOIN ("+urgent+") AS u",
-		"lane = k.value AND urgent = k.urgent AND id > $2 AND "+isPending, "$3") + " LIMIT $3"
+		[]string{"lane", "urgent"}, []string{"k.value", "k.urgent"}, "$2", isPending, "$3") + " LIMIT $3"
 }
 
 // distinct is the elements of the JSON array $1.
 func (s *sqlSchema) distinct() string {
-	if s.dialect == Postgres {
-		return "SELECT DISTINCT json_array_elements_text($1::text::json) AS value"
+	if s.dialect == Postgres { // as an array, of which the planner does not expect much
+		return "SELECT DISTINCT unnest(ARRAY(SELECT json_array_elements_text($1::text::json))) AS value"
 	}
 	return "SELECT DISTINCT value FROM json_each($1)"
 }
 
-// each reads columns of a number of events for each row k of a query: those with the smallest IDs. They come by their
-// IDs.
-func (s *sqlSchema) each(columns, query, where, limit string) string {
-	where = " FROM EVENTS WHERE " + where + " ORDER BY id LIMIT " + limit
+// each reads a number of events for each row k of a query: those of which some columns are equal to k's, with the smallest
+// IDs after one. They come by their IDs. There must be an index on the columns and the ID.
+//
+// PostgreSQL would rather read all events by their IDs if it believed that most are equal, and go on to the end where
+// none is. With rows that are compared, and an order that says all columns, only that index will do.
+func (s *sqlSchema) each(read, query string, columns, equal []string, after, condition, limit string) string {
 	if s.dialect == Postgres {
-		return "SELECT e.* FROM (" + query + ") AS k CROSS JOIN LATERAL (SELECT " + columns + where + ") AS e ORDER BY e.id"
+		row, is := strings.Join(columns, ", ")+", id", strings.Join(equal, ", ")
+		return "SELECT e.* FROM (" + query + ") AS k CROSS JOIN LATERAL (SELECT " + read + " FROM EVENTS " +
+			"WHERE (" + row + ") > (" + is + ", " + after + ") AND (" + row + ") <= (" + is + ", 9223372036854775807) AND " + condition +
+			" ORDER BY " + row + " LIMIT " + limit + ") AS e ORDER BY e.id"
 	}
-	return "SELECT e." + strings.ReplaceAll(columns, ", ", ", e.") + " FROM (" + query + ") AS k " +
-		"CROSS JOIN EVENTS AS e WHERE e.id IN (SELECT id" + where + ") ORDER BY e.id"
+	for i, column := range columns {
+		condition = column + " = " + equal[i] + " AND " + condition
+	}
+	return "SELECT e." + strings.ReplaceAll(read, ", ", ", e.") + " FROM (" + query + ") AS k CROSS JOIN EVENTS AS e " +
+		"WHERE e.id IN (SELECT id FROM EVENTS WHERE " + condition + " AND id > " + after + " ORDER BY id LIMIT " + limit + ") ORDER BY e.id"
 }

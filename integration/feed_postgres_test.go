@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -199,4 +200,79 @@ func TestSettingsOfTheDatabaseDoNotMatter(t *testing.T) {
 	got := events(t, s, "x")
 	got[0].Parked = nil
 	assert.Equal(t, []feed.Event{full}, got)
+}
+
+// The plans are those that a backlog needs, whatever PostgreSQL believes of the tables and of arguments. What is asked
+// for of a lane that has nothing must not be looked for in another.
+func TestPlansLookIntoTheIndexes(t *testing.T) {
+	t.Parallel()
+	for name, analyze := range map[string]string{
+		"when nothing is known": "SELECT 1", "when all is known": "ANALYZE %sevents", "when it was empty": "TRUNCATE %simports",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newPostgres(t)
+			db, err := sql.Open(drivers[a.dialect], a.dsn)
+			require.NoError(t, err)
+			defer db.Close()
+			db.SetMaxOpenConns(1)
+			s := feed.SQL(db, feed.Postgres, feed.WithPrefix(a.prefix))
+			require.NoError(t, s.Migrate(t.Context()))
+			if name == "when it was empty" {
+				a.exec(t, "ANALYZE %sevents")
+			}
+			a.exec(t, "INSERT INTO %sevents (lane, row_key, is_delete, urgent, at_once, columns, payload, pushed_at, import, parked_code) "+
+				"SELECT 'a', 'key' || CASE WHEN i < 15000 THEN 1 ELSE i END, false, false, false, 7, '\\x00', now(), "+
+				"CASE WHEN i % 3 = 0 THEN 'i' END, CASE WHEN i % 30 = 1 THEN '400' END FROM generate_series(1, 30000) AS i")
+			a.exec(t, analyze)
+
+			_ = pending(t, s, "a", "b")
+			_ = events(t, s, "x")
+			_, err = s.States(t.Context(), []feed.Key{key("x")})
+			require.NoError(t, err)
+			_, err = s.Held(t.Context(), "i", feed.Event{}, 10)
+			require.NoError(t, err)
+			apply(t, s, taken(t, s), feed.Note{Import: &feed.Import{ID: "j", Lane: "a", At: noon}, Hold: []int64{90_000}, Remove: []int64{90_000},
+				Park: map[int64]feed.Parked{90_000: {}}})
+			for _, tt := range []struct{ statement, args, want string }{
+				{"SELECT%(lane, urgent, id) > (k.value%", `'["a","b"]', 0, 10`, "pending"},
+				{"SELECT%(row_key, id) > (k.value%", `'["key1","x"]', 10`, "keys"},
+				{"SELECT row_key%", `'["key1","x"]'`, "keys"},
+				{"SELECT%import = $1 AND (row_key%", `'i', '', 0, 10`, "held"},
+				{"DELETE FROM%events%", `'[1,2,3]'`, "pkey"},
+				{"UPDATE%SET import = $1%", `'i', '[1,2,3]'`, "pkey"},
+				{"UPDATE%json_to_recordset%", `'[{"id":1}]'`, "pkey"},
+			} {
+				for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+					assertPlan(t, db, mode, a.prefix, tt.statement, tt.args, tt.want)
+				}
+			}
+		})
+	}
+}
+
+// assertPlan looks at the plans of statements that the driver has prepared.
+func assertPlan(t *testing.T, db *sql.DB, mode, prefix, like, args, want string) {
+	t.Helper()
+	_, err := db.ExecContext(t.Context(), "SET plan_cache_mode = "+mode)
+	require.NoError(t, err)
+	var name string
+	err = db.QueryRowContext(t.Context(), "SELECT min(name) FROM pg_prepared_statements WHERE statement LIKE $1", like).Scan(&name)
+	require.NoError(t, err, like)
+	rows, err := db.QueryContext(t.Context(), "EXPLAIN EXECUTE "+name+"("+args+")")
+	require.NoError(t, err)
+	defer rows.Close()
+	var plan string
+	for rows.Next() {
+		var line string
+		require.NoError(t, rows.Scan(&line))
+		plan += line + "\n"
+	}
+	require.NoError(t, rows.Err())
+	_, table, _ := strings.Cut(prefix, ".")
+	assert.Contains(t, plan, " "+table+"events_"+want, mode)
+	assert.NotContains(t, plan, "Seq Scan on "+table+"events", mode)
+	if strings.HasPrefix(like, "SELECT") {
+		assert.NotContains(t, plan, table+"events_pkey", mode)
+	}
 }
