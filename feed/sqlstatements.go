@@ -45,18 +45,18 @@ func newSQLStatements(s sqlSchema) sqlStatements {
 		giveBack: q("UPDATE LEASE SET holder = '', beat = beat + 1 WHERE one = 1 AND fence = $1"),
 		beat:     q("UPDATE LEASE SET beat = beat + 1 WHERE one = 1 AND fence = $1 RETURNING fence, beatCAREFUL"),
 
-		remove:   q("DELETE FROM EVENTS WHERE " + s.pick("id", s.list(1, "bigint"), "")),
+		remove:   q("DELETE FROM EVENTS WHERE " + s.pickIDs(1, "")),
 		park:     q(s.parking()),
-		markSent: q("UPDATE EVENTS SET sent = true WHERE " + s.pick("id", s.list(1, "bigint"), "")),
+		markSent: q("UPDATE EVENTS SET sent = true WHERE " + s.pickIDs(1, "")),
 		hold: q("UPDATE EVENTS SET import = $1 WHERE " +
-			s.pick("id", s.list(2, "bigint"), " AND import IS NULL AND parked_code IS NULL")),
-		release:  q("UPDATE EVENTS SET import = NULL WHERE " + s.pick("id", s.list(1, "bigint"), "")),
-		oneByOne: q("UPDATE EVENTS SET columns = 0 WHERE " + s.pick("id", s.list(1, "bigint"), "")),
+			s.pickIDs(2, " AND import IS NULL AND parked_code IS NULL")),
+		release:  q("UPDATE EVENTS SET import = NULL WHERE " + s.pickIDs(1, "")),
+		oneByOne: q("UPDATE EVENTS SET columns = 0 WHERE " + s.pickIDs(1, "")),
 
 		putImport: q("INSERT INTO IMPORTS (id, lane, handle, started_at) VALUES ($1, $2, $3, $4) " +
 			"ON CONFLICT (id) DO UPDATE SET handle = excluded.handle"),
-		resend: q("UPDATE EVENTS SET sent = false WHERE " + s.pickWhere(isSent+" AND "+laneOf)),
-		letGo:  q("UPDATE EVENTS SET import = NULL WHERE " + s.pickWhere("import = $1")),
+		resend: q("UPDATE EVENTS SET sent = false WHERE " + s.pick(isSent+" AND "+laneOf)),
+		letGo:  q("UPDATE EVENTS SET import = NULL WHERE " + s.pick("import = $1")),
 		unended: q("SELECT count(*) FROM (SELECT id FROM EVENTS WHERE " + isSent + " AND " + laneOf +
 			" UNION ALL SELECT id FROM EVENTS WHERE import = $1) AS e"),
 		endImport: q("DELETE FROM IMPORTS WHERE id = $1"),
@@ -88,14 +88,14 @@ func (s *sqlSchema) list(n byte, kind string) string {
 	return "IN (SELECT value FROM json_each(" + arg + "))"
 }
 
-// pick picks the events that a list has, of those that meet a condition too.
-func (s *sqlSchema) pick(column, list, condition string) string {
-	return s.pickWhere(column + " " + list + condition)
+// pickIDs picks the events with the IDs of argument n, of those that meet a condition too.
+func (s *sqlSchema) pickIDs(n byte, condition string) string {
+	return s.pick("id " + s.list(n, "bigint") + condition)
 }
 
-// pickWhere picks events to be changed. In PostgreSQL it passes by those that another transaction has locked: whoever
+// pick picks events to be changed. In PostgreSQL it passes by those that another transaction has locked: whoever
 // drains never waits for a transaction of the user's.
-func (s *sqlSchema) pickWhere(condition string) string {
+func (s *sqlSchema) pick(condition string) string {
 	if s.dialect == Postgres {
 		return "id = ANY(ARRAY(SELECT id FROM EVENTS WHERE " + condition + " FOR UPDATE SKIP LOCKED))"
 	}
@@ -107,7 +107,7 @@ func (s *sqlSchema) parking() string {
 	set := "UPDATE EVENTS AS e SET import = NULL, parked_code = p.code, parked_column = p.col, parked_reason = p.reason, parked_at = p.at FROM "
 	if s.dialect == Postgres {
 		return set + "json_to_recordset($1::text::json) AS p(id bigint, code text, col text, reason text, at timestamptz) WHERE e.id = p.id AND e." +
-			s.pickWhere("id = ANY(ARRAY(SELECT (value->>'id')::bigint FROM json_array_elements($1::text::json)))")
+			s.pick("id = ANY(ARRAY(SELECT (value->>'id')::bigint FROM json_array_elements($1::text::json)))")
 	}
 	return set + "(SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.code') AS code, json_extract(value, '$.col') AS col, " +
 		"json_extract(value, '$.reason') AS reason, json_extract(value, '$.at') AS at FROM json_each($1)) AS p WHERE e.id = p.id"

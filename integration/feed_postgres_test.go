@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,11 @@ func begin(t testing.TB, db *sql.DB) *sql.Tx {
 func onPostgres(t *testing.T) (*feed.SQLStore, *sql.DB) {
 	t.Helper()
 	t.Parallel()
+	return newOutbox(t)
+}
+
+func newOutbox(t *testing.T) (*feed.SQLStore, *sql.DB) {
+	t.Helper()
 	s, db := newPostgres(t).outbox(t)
 	require.NoError(t, s.Migrate(t.Context()))
 	return s, db
@@ -71,9 +77,11 @@ func TestTheHolderNeverWaitsForATransactionThatErases(t *testing.T) {
 
 // An import that ended before a transaction that erases its events would leave them sent, or held by nothing.
 func TestAnImportEndsAfterATransactionThatErases(t *testing.T) {
+	t.Parallel()
 	for name, finish := range map[string]func(*sql.Tx) error{"commit": (*sql.Tx).Commit, "roll back": (*sql.Tx).Rollback} {
 		t.Run(name, func(t *testing.T) {
-			s, db := onPostgres(t)
+			t.Parallel()
+			s, db := newOutbox(t)
 			run(t, db, s.Append(event("held")), s.Append(event("sent")), s.Append(event("kept")))
 			fence := taken(t, s)
 			apply(t, s, fence, feed.Note{Import: &feed.Import{ID: "i", Lane: "a", At: noon}, Hold: []int64{1}, Sent: []int64{2}})
@@ -105,6 +113,7 @@ func TestAnImportEndsAfterATransactionThatErases(t *testing.T) {
 
 // Whoever erases waits for the note that is being made, and leaves no payload whatever it says.
 func TestEraseMeetsANoteThatIsBeingMade(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		before, note string
 		want         []int64
@@ -123,9 +132,9 @@ func TestEraseMeetsANoteThatIsBeingMade(t *testing.T) {
 			_, err := note.ExecContext(t.Context(), "UPDATE "+a.prefix+"events SET import = "+tt.note)
 			require.NoError(t, err)
 			done := make(chan struct{})
+			tx := begin(t, db)
 			go func() {
 				defer close(done)
-				tx := begin(t, db)
 				for _, statement := range s.Erase(event("x")) {
 					_, err := tx.ExecContext(t.Context(), statement.Query, statement.Args...)
 					assert.NoError(t, err)
@@ -184,11 +193,10 @@ func TestSettingsOfTheDatabaseDoNotMatter(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 5 {
-				assert.NoError(t, s.Apply(t.Context(), fence, feed.Note{OneByOne: []int64{1}, Park: map[int64]feed.Parked{1: {Code: "x", At: noon}}}))
-				_, err := s.Unpark(t.Context(), 1)
-				assert.NoError(t, err)
-				_, err = s.Backlog(t.Context())
-				assert.NoError(t, err)
+				err := s.Apply(t.Context(), fence, feed.Note{OneByOne: []int64{1}, Park: map[int64]feed.Parked{1: {Code: "x", At: noon}}})
+				_, unparkErr := s.Unpark(t.Context(), 1)
+				_, backlogErr := s.Backlog(t.Context())
+				assert.NoError(t, errors.Join(err, unparkErr, backlogErr))
 			}
 		})
 	}
@@ -202,6 +210,48 @@ func TestSettingsOfTheDatabaseDoNotMatter(t *testing.T) {
 	assert.Equal(t, []feed.Event{full}, got)
 }
 
+// outboxOfOne is an outbox with one connection, on which the statements stay that the driver has prepared.
+func (a address) outboxOfOne(t *testing.T) (*feed.SQLStore, *sql.DB) {
+	t.Helper()
+	db, err := sql.Open(drivers[a.dialect], a.dsn)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	db.SetMaxOpenConns(1)
+	s := feed.SQL(db, feed.Postgres, feed.WithPrefix(a.prefix))
+	require.NoError(t, s.Migrate(t.Context()))
+	return s, db
+}
+
+// prepared names a statement that the driver has prepared.
+func prepared(t *testing.T, db *sql.DB, like string) (name string) {
+	t.Helper()
+	err := db.QueryRowContext(t.Context(), "SELECT min(name) FROM pg_prepared_statements WHERE statement LIKE $1", like).Scan(&name)
+	require.NoError(t, err, like)
+	return name
+}
+
+func TestTheHolderIsNeitherForgottenNorWaitedForLong(t *testing.T) {
+	t.Parallel()
+	a := newPostgres(t)
+	a.dsn += "&synchronous_commit=off"
+	s, db := a.outboxOfOne(t)
+	apply(t, s, taken(t, s), feed.Note{})
+	for statement, args := range map[string]string{
+		"UPDATE%SET beat = beat + 1 WHERE%RETURNING%": "(1)", "UPDATE%SET holder = $1%": "('you', 1, 2, 'me')",
+	} {
+		name := prepared(t, db, statement)
+		tx := begin(t, db)
+		_, err := tx.ExecContext(t.Context(), "EXECUTE "+name+args)
+		require.NoError(t, err)
+		var flushes, idles string
+		require.NoError(t, tx.QueryRowContext(t.Context(),
+			"SELECT current_setting('synchronous_commit'), current_setting('idle_in_transaction_session_timeout')").Scan(&flushes, &idles))
+		assert.Equal(t, "on", flushes, statement)
+		assert.Equal(t, "10s", idles, statement)
+		require.NoError(t, tx.Rollback())
+	}
+}
+
 // The plans are those that a backlog needs, whatever PostgreSQL believes of the tables and of arguments. What is asked
 // for of a lane that has nothing must not be looked for in another.
 func TestPlansLookIntoTheIndexes(t *testing.T) {
@@ -212,12 +262,7 @@ func TestPlansLookIntoTheIndexes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newPostgres(t)
-			db, err := sql.Open(drivers[a.dialect], a.dsn)
-			require.NoError(t, err)
-			defer db.Close()
-			db.SetMaxOpenConns(1)
-			s := feed.SQL(db, feed.Postgres, feed.WithPrefix(a.prefix))
-			require.NoError(t, s.Migrate(t.Context()))
+			s, db := a.outboxOfOne(t)
 			if name == "when it was empty" {
 				a.exec(t, "ANALYZE %sevents")
 			}
@@ -228,7 +273,7 @@ func TestPlansLookIntoTheIndexes(t *testing.T) {
 
 			_ = pending(t, s, "a", "b")
 			_ = events(t, s, "x")
-			_, err = s.States(t.Context(), []feed.Key{key("x")})
+			_, err := s.States(t.Context(), []feed.Key{key("x")})
 			require.NoError(t, err)
 			_, err = s.Held(t.Context(), "i", feed.Event{}, 10)
 			require.NoError(t, err)
@@ -256,10 +301,7 @@ func assertPlan(t *testing.T, db *sql.DB, mode, prefix, like, args, want string)
 	t.Helper()
 	_, err := db.ExecContext(t.Context(), "SET plan_cache_mode = "+mode)
 	require.NoError(t, err)
-	var name string
-	err = db.QueryRowContext(t.Context(), "SELECT min(name) FROM pg_prepared_statements WHERE statement LIKE $1", like).Scan(&name)
-	require.NoError(t, err, like)
-	rows, err := db.QueryContext(t.Context(), "EXPLAIN EXECUTE "+name+"("+args+")")
+	rows, err := db.QueryContext(t.Context(), "EXPLAIN EXECUTE "+prepared(t, db, like)+"("+args+")")
 	require.NoError(t, err)
 	defer rows.Close()
 	var plan string
