@@ -84,8 +84,8 @@ type Import struct {
 type Backlog struct {
 	Lane    string
 	Columns int64
-	Pending int       // neither held by an import nor parked
-	Held    int       // by an import
+	Pending int // neither held by an import nor parked
+	Held    int // by an import
 	Parked  int
 	Oldest  time.Time // of those that are pending or held; zero if there are none
 }
