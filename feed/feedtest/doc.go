@@ -1,0 +1,2 @@
+// Package feedtest has an outbox in memory for tests.
+package feedtest
