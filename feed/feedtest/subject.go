@@ -79,6 +79,7 @@ func (s *subject) begin() Transaction {
 	s.Helper()
 	tx, err := s.open(s.ctx)
 	s.ok(err)
+	s.Cleanup(func() { _ = tx.Rollback() }) // of a test that failed
 	return tx
 }
 
