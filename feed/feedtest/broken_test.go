@@ -2,12 +2,11 @@ package feedtest_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
-
-	"math/rand/v2"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

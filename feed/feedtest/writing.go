@@ -158,7 +158,7 @@ var erasing = []contractTest{
 	{"leaves what an import holds, without its payload", false, func(s *subject) {
 		held := s.push(changed("a"), changed("a"))
 		other := s.push(changed("b"))
-		s.hold("i", people, append(held, other...)...)
+		s.hold("i", append(held, other...)...)
 		s.push(changed("a"))
 		id := s.erase(deleted("a"))[0]
 		events := s.events(key("a"))
@@ -193,7 +193,7 @@ var erasing = []contractTest{
 	}},
 	{"is undone with its transaction", false, func(s *subject) {
 		a, held := s.push(changed("a")), s.push(changed("b"))
-		s.hold("i", people, held...)
+		s.hold("i", held...)
 		tx := s.begin()
 		s.write(tx, s.Erase(deleted("a"))...)
 		s.write(tx, s.Erase(deleted("b"))...)
