@@ -281,7 +281,10 @@ func (r *run) apply(n feed.Note) {
 
 // parks is a reason.
 func (r *run) parks() feed.Parked {
-	return feed.Parked{Code: fmt.Sprint(400 + r.choose(5)), Column: r.pick("", "name"), Reason: fmt.Sprint("reason ", r.serial), At: noon.Add(time.Duration(r.serial) * time.Microsecond)}
+	return feed.Parked{
+		Code: fmt.Sprint(400 + r.choose(5)), Column: r.pick("", "name"), Reason: fmt.Sprint("reason ", r.serial),
+		At: noon.Add(time.Duration(r.serial) * time.Microsecond),
+	}
 }
 
 // notes changes some events, each in one way.

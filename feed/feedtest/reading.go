@@ -21,7 +21,8 @@ func (s *subject) pages(change func(*feed.Page), want ...int64) {
 var paging = []contractTest{
 	{"is empty at first", false, func(s *subject) { s.isPending() }},
 	{"has events in the order of their IDs", false, func(s *subject) {
-		id := s.push(changed("c"), in(orders, changed("b")), with(changed("a"), func(e *feed.Event) { e.Urgent, e.At = true, noon.Add(-time.Hour) }), in(orders, changed("c")))
+		older := with(changed("a"), func(e *feed.Event) { e.Urgent, e.At = true, noon.Add(-time.Hour) })
+		id := s.push(changed("c"), in(orders, changed("b")), older, in(orders, changed("c")))
 		s.isPending(id...)
 		s.hold("i", id[0], id[2])
 		s.note(feed.Note{Release: []int64{id[0]}})
@@ -54,7 +55,9 @@ var paging = []contractTest{
 		s.pages(func(p *feed.Page) { p.Lanes = nil })
 	}},
 	{"has only urgent events, or all", false, func(s *subject) {
-		id := s.push(changed("a"), with(changed("b"), func(e *feed.Event) { e.Urgent = true }), with(changed("c"), func(e *feed.Event) { e.AtOnce = true }), in(orders, deleted("d")))
+		urgent := with(changed("b"), func(e *feed.Event) { e.Urgent = true })
+		atOnce := with(changed("c"), func(e *feed.Event) { e.AtOnce = true })
+		id := s.push(changed("a"), urgent, atOnce, in(orders, deleted("d")))
 		s.pages(func(p *feed.Page) { p.Urgent = true }, id[1], id[3])
 		s.pages(func(p *feed.Page) { p.Urgent, p.Lanes = true, []string{people} }, id[1])
 		s.isPending(id...)
