@@ -61,7 +61,8 @@ func (m *Memory) Release(ctx context.Context, fence int64) error {
 	return nil
 }
 
-// Apply implements [feed.Store]. The fields of a note are applied in their order.
+// Apply implements [feed.Store]. The fields of a note are applied in their order. A note with more than 1,000 IDs in all, or
+// one that holds events but names no import, is an error.
 func (m *Memory) Apply(ctx context.Context, fence int64, n feed.Note) error {
 	done, err := m.start(ctx, "Apply")
 	if err != nil {
