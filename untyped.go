@@ -17,6 +17,13 @@ func (t *ProfileTable[T]) KeyAttribute() string { return t.codec.keyName() }
 // KeyAttribute is the name of the attribute that is the business key of the records, or "".
 func (t *CustomTable[T]) KeyAttribute() string { return t.codec.keyName() }
 
+// Attributes are the names of what the rows send, with the prefixes of subscriptions and segmentations; nil where rows
+// are maps, which may hold any.
+func (t *ProfileTable[T]) Attributes() []string { return t.codec.sentNames() }
+
+// Attributes are the names of what the records send; nil where records are maps, which may hold any.
+func (t *CustomTable[T]) Attributes() []string { return t.codec.sentNames() }
+
 // Untyped returns the same table, with the same key, for rows that are maps: those that Map makes.
 func (t *ProfileTable[T]) Untyped() *ProfileTable[map[string]any] {
 	return &ProfileTable[map[string]any]{t.c, t.table, untyped(t.codec)}
@@ -73,6 +80,15 @@ func (s *schema) keyName() string {
 		return ""
 	}
 	return s.keyField.name
+}
+
+func (s *schema) sentNames() (names []string) {
+	for _, f := range s.fields {
+		if !f.readOnly {
+			names = append(names, f.name)
+		}
+	}
+	return names
 }
 
 // untyped is the codec of maps with the same key.

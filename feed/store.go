@@ -84,8 +84,8 @@ type Import struct {
 type Backlog struct {
 	Lane    string
 	Columns int64
-	Pending int       // neither held by an import nor parked
-	Held    int       // by an import
+	Pending int // neither held by an import nor parked
+	Held    int // by an import
 	Parked  int
 	Oldest  time.Time // of those that are pending or held; zero if there are none
 }
@@ -148,7 +148,7 @@ type Store interface {
 	Backlog(ctx context.Context) ([]Backlog, error)
 	// Parked reads parked events by their IDs, which are greater than after, whole.
 	Parked(ctx context.Context, after int64, limit int) ([]Event, error)
-	// Unpark makes a parked event pending again. found is false if there is none with this ID.
+	// Unpark makes a parked event pending again, even if it was Sent. found is false if there is none with this ID.
 	Unpark(ctx context.Context, id int64) (found bool, err error)
 	// Discard removes a parked event.
 	Discard(ctx context.Context, id int64) (found bool, err error)

@@ -1,0 +1,107 @@
+package feed
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const (
+	mostSetbacks = 1000 // keys of a lane whose failures are counted; more than that is no matter of keys
+	givenUp      = 10   // failures of a key, while others went through, after which it is parked
+)
+
+// laneState is how a lane fares in a tenure.
+type laneState struct {
+	*lane
+
+	mu       sync.Mutex
+	pause    time.Time // until when nothing is started
+	failures int       // since the last success
+	passed   int       // successes
+	later    map[Key]setback
+	pace     pace
+}
+
+// setback is a key that failed.
+type setback struct {
+	until    time.Time
+	failures int // that came while others went through
+	passed   int // the lane's at the last one
+}
+
+// open reports whether the lane does not pause.
+func (l *laneState) open() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !time.Now().Before(l.pause)
+}
+
+// ready reports whether a key may be tried.
+func (l *laneState) ready(k Key) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	return !now.Before(l.pause) && !now.Before(l.later[k].until)
+}
+
+// succeeded notes that a call went through. It returns how many failures that ended.
+func (l *laneState) succeeded(k Key) (ended int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ended = l.failures
+	l.failures, l.pause = 0, time.Time{}
+	l.passed++
+	l.pace.count(time.Now())
+	delete(l.later, k)
+	return ended
+}
+
+// failed notes a failure that may pass. It returns how many there are in a row, and whether it is the key's own: others
+// went through between each of its failures.
+func (l *laneState) failed(k Key, wait time.Duration) (row int, own bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.failures++
+	l.pause = now.Add(max(wait, backoff(l.failures, time.Minute)))
+	s, known := l.later[k]
+	if !known && len(l.later) >= mostSetbacks {
+		return l.failures, false
+	}
+	if !known || s.passed < l.passed {
+		s.failures++
+	}
+	s.passed = l.passed
+	s.until = now.Add(backoff(s.failures, 10*time.Minute))
+	l.later[k] = s
+	return l.failures, s.failures >= givenUp
+}
+
+// backoff doubles from one second, with jitter.
+func backoff(n int, most time.Duration) time.Duration {
+	d := min(most, time.Second<<min(n-1, 20))
+	return d/2 + rand.N(d/2+1) //nolint:gosec // jitter
+}
+
+// pace is how many calls a lane makes in a minute: the most of the last ten that are over, or of the current one.
+type pace struct {
+	minutes [10]int
+	minute  int64 // the number of the current one
+	current int
+}
+
+func (p *pace) count(now time.Time) {
+	p.turn(now)
+	p.current++
+}
+
+func (p *pace) turn(now time.Time) {
+	for minute := now.Unix() / 60; p.minute < minute; p.minute++ {
+		if minute-p.minute > int64(len(p.minutes)) {
+			p.minutes, p.current, p.minute = [10]int{}, 0, minute-1
+			continue
+		}
+		p.minutes[p.minute%10], p.current = p.current, 0
+	}
+}

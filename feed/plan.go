@@ -1,0 +1,76 @@
+package feed
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/actito-go/actito"
+)
+
+// plan is what is to be done for a key: perhaps a delete, then perhaps an upsert.
+type plan struct {
+	ids     []int64 // of what it merges
+	urgent  bool
+	held    bool // an import holds the key: what was done is done again once that has ended
+	parents []Key
+
+	remove    bool
+	key       string // of what is removed
+	row       map[string]any
+	collected *actito.DataCollectionInfo
+}
+
+// planOf merges the events of a key, which come by their IDs. ok is false if there is nothing to do now: all are parked,
+// or wait for an import.
+//
+// What was parked is taken along by what is newer. A delete forgets what came before it. Of patches, each name is as the
+// last one that has it says: unset keeps what an earlier one says, null and values replace it.
+func planOf(s seal, events []Event) (p plan, ok bool, err error) {
+	atOnce := false
+	for i := range events {
+		e := &events[i]
+		if e.Import != "" {
+			p.held = true
+			continue
+		}
+		p.ids = append(p.ids, e.ID)
+		ok = ok || e.Parked == nil
+		atOnce = atOnce || e.AtOnce && !e.Sent && e.Parked == nil
+		p.urgent = p.urgent || e.Urgent
+		if err := p.merge(s, e); err != nil {
+			return p, false, err
+		}
+	}
+	slices.Sort(p.parents)
+	p.parents = slices.Compact(p.parents)
+	return p, ok && (!p.held || atOnce), nil
+}
+
+// merge adds one event.
+func (p *plan) merge(s seal, e *Event) error {
+	if e.Payload == nil {
+		return nil // it was erased
+	}
+	content, err := s.open(e)
+	if err != nil {
+		return err
+	}
+	if e.Delete {
+		p.remove, p.key, p.row, p.collected, p.parents = true, content.Key, nil, nil, nil
+		return nil
+	}
+	newer, err := actito.ParseMap(content.Row)
+	if err != nil {
+		return err
+	}
+	if p.row == nil {
+		p.row = newer
+	} else {
+		maps.Copy(p.row, newer)
+	}
+	if content.Collected != nil {
+		p.collected = content.Collected
+	}
+	p.parents = append(p.parents, e.Parents...)
+	return nil
+}
