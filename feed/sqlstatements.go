@@ -6,7 +6,7 @@ import "strings"
 const (
 	eventColumns = "id, lane, row_key, is_delete, urgent, at_once, columns, parents, pushed_at, import, sent, " +
 		"parked_code, parked_column, parked_reason, parked_at"
-	allColumns = eventColumns + ", payload"
+	allColumns = eventColumns + ", payload IS NULL, payload" // drivers read an empty one as none
 )
 
 // sqlStatements are the statements of a store: one text each, so that a driver prepares it once. Placeholders come in
