@@ -16,7 +16,9 @@ type laneState struct {
 	*lane
 
 	mu       sync.Mutex
-	pause    time.Time // until when nothing is started
+	running  int       // deliveries under way
+	pause    time.Time // until when nothing is started, as its failures tell
+	asked    time.Time // the same, as the service asks
 	failures int       // since the last success
 	passed   int       // successes
 	later    map[Key]setback
@@ -30,11 +32,16 @@ type setback struct {
 	passed   int // the lane's at the last one
 }
 
-// open reports whether the lane does not pause.
+// open reports whether something can be started: the lane does not pause, and after a failure one delivery at a time
+// finds out whether that has passed.
 func (l *laneState) open() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !time.Now().Before(l.pause)
+	return l.opens(time.Now())
+}
+
+func (l *laneState) opens(now time.Time) bool {
+	return !now.Before(l.pause) && !now.Before(l.asked) && (l.failures == 0 || l.running == 0)
 }
 
 // ready reports whether a key may be tried.
@@ -42,7 +49,26 @@ func (l *laneState) ready(k Key) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	return !now.Before(l.pause) && !now.Before(l.later[k].until)
+	return l.opens(now) && !now.Before(l.later[k].until)
+}
+
+// begin counts a delivery, if its key may be tried.
+func (l *laneState) begin(k Key) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if !l.opens(now) || now.Before(l.later[k].until) {
+		return false
+	}
+	l.running++
+	return true
+}
+
+// end uncounts a delivery.
+func (l *laneState) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running--
 }
 
 // succeeded notes that a call went through. It returns how many failures that ended.
@@ -57,14 +83,17 @@ func (l *laneState) succeeded(k Key) (ended int) {
 	return ended
 }
 
-// failed notes a failure that may pass. It returns how many there are in a row, and whether it is the key's own: others
-// went through between each of its failures.
+// failed notes a failure that may pass. wait is how long the service wants to be left alone. It returns how many there
+// are in a row, and whether it is the key's own: others went through between each of its failures.
 func (l *laneState) failed(k Key, wait time.Duration) (row int, own bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	l.failures++
-	l.pause = now.Add(max(wait, backoff(l.failures, time.Minute)))
+	l.pause = now.Add(backoff(l.failures, time.Minute))
+	if asked := now.Add(wait); asked.After(l.asked) {
+		l.asked = asked
+	}
 	s, known := l.later[k]
 	if !known && len(l.later) >= mostSetbacks {
 		return l.failures, false
