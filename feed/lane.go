@@ -106,8 +106,8 @@ func (l *lane) refuse(format string, args ...any) {
 
 // register checks a lane and adds it to its feed. attributes are nil if any may occur.
 func (l *lane) register(opts []LaneOption, attributes []string) {
-	if l.key == "" {
-		l.refuse("the rows have no key, by which they are merged: give one field the tag option key, or use KeyedBy")
+	if l.key == "" || attributes != nil && !slices.Contains(attributes, l.key) {
+		l.refuse("the rows have no key that is sent, by which they are merged: give one field the tag option key without readonly, or use KeyedBy")
 	}
 	for _, o := range opts {
 		if o != nil {
