@@ -83,20 +83,20 @@ func without(s, value string) string {
 		return s
 	}
 	var b strings.Builder
-	for {
-		before, after, found := strings.Cut(s, value)
-		b.WriteString(before)
-		if !found {
-			return b.String()
+	done := 0 // of s, what is in b
+	for at := 0; ; {
+		n := strings.Index(s[at:], value)
+		if n < 0 {
+			return b.String() + s[done:]
 		}
-		left, _ := utf8.DecodeLastRuneInString(before)
-		right, _ := utf8.DecodeRuneInString(after)
-		if inWord(left) || inWord(right) {
-			b.WriteString(value)
-		} else {
-			b.WriteString("[value]")
+		from := at + n
+		at = from + len(value)
+		left, _ := utf8.DecodeLastRuneInString(s[:from])
+		right, _ := utf8.DecodeRuneInString(s[at:])
+		if !inWord(left) && !inWord(right) {
+			b.WriteString(s[done:from] + "[value]")
+			done = at
 		}
-		s = after
 	}
 }
 
