@@ -42,6 +42,9 @@ func (d *drainer) scan(id int, lanes []*laneState, urgent bool, places chan stru
 		if more {
 			continue
 		}
+		if started == 0 && err == nil && !urgent {
+			lanes[0].turn()
+		}
 		if d.once {
 			d.quiet(id, before)
 		}

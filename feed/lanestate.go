@@ -21,6 +21,7 @@ type laneState struct {
 	asked    time.Time // the same, as the service asks
 	failures int       // since the last success
 	passed   int       // successes
+	lap      int       // counts how often all keys had their turn
 	later    map[Key]setback
 	pace     pace
 }
@@ -30,6 +31,7 @@ type setback struct {
 	until    time.Time
 	failures int // that came while others went through
 	passed   int // the lane's at the last one
+	lap      int // the lane's at the last one
 }
 
 // open reports whether something can be started: the lane does not pause, and after a failure one delivery at a time
@@ -44,24 +46,38 @@ func (l *laneState) opens(now time.Time) bool {
 	return !now.Before(l.pause) && !now.Before(l.asked) && (l.failures == 0 || l.running == 0)
 }
 
-// ready reports whether a key may be tried.
+// ready reports whether a key may be tried: not again before all others had their turn, unless something went through,
+// so that keys which fail do not keep others from showing that the lane is well.
 func (l *laneState) ready(k Key) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.may(k)
+}
+
+func (l *laneState) may(k Key) bool {
 	now := time.Now()
-	return l.opens(now) && !now.Before(l.later[k].until)
+	s, failed := l.later[k]
+	return l.opens(now) && (!failed || !now.Before(s.until) && (s.passed < l.passed || s.lap < l.lap))
 }
 
 // begin counts a delivery, if its key may be tried.
 func (l *laneState) begin(k Key) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	if !l.opens(now) || now.Before(l.later[k].until) {
+	if !l.may(k) {
 		return false
 	}
 	l.running++
 	return true
+}
+
+// turn notes that all keys had their turn.
+func (l *laneState) turn() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.opens(time.Now()) {
+		l.lap++
+	}
 }
 
 // end uncounts a delivery.
@@ -101,7 +117,7 @@ func (l *laneState) failed(k Key, wait time.Duration) (row int, own bool) {
 	if !known || s.passed < l.passed {
 		s.failures++
 	}
-	s.passed = l.passed
+	s.passed, s.lap = l.passed, l.lap
 	s.until = now.Add(backoff(s.failures, 10*time.Minute))
 	l.later[k] = s
 	return l.failures, s.failures >= givenUp
