@@ -26,9 +26,10 @@ type outcome struct {
 }
 
 // deliver does what is to be done for a key, which is busy, and hands over what became of it.
-func (d *drainer) deliver(l *laneState, k Key) {
+func (d *drainer) deliver(l *laneState, k Key, urgent bool) {
 	o := outcome{key: k}
 	p, ok, err := d.plan(k)
+	p.urgent = p.urgent || urgent
 	switch {
 	case err != nil:
 		o.note = d.unread(l, k, &p, err)

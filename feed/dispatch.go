@@ -74,11 +74,18 @@ func (d *drainer) dispatch(p *Page, places chan struct{}, until time.Time) (star
 	if err != nil {
 		return 0, false, err
 	}
-	free, err := d.unblocked(events)
+	var parents []Event
+	if p.Urgent {
+		if parents, err = d.parents(events); err != nil {
+			return 0, false, err
+		}
+	}
+	all := append(parents, events...)
+	free, err := d.unblocked(all)
 	if err != nil {
 		return 0, false, err
 	}
-	for _, e := range events {
+	for _, e := range all {
 		l := d.lane(e.Lane)
 		if !free[e.Key] || !l.ready(e.Key) {
 			continue
@@ -98,7 +105,7 @@ func (d *drainer) dispatch(p *Page, places chan struct{}, until time.Time) (star
 		started++
 		d.calls.Go(func() {
 			defer func() { <-places }()
-			d.deliver(l, e.Key)
+			d.deliver(l, e.Key, p.Urgent)
 		})
 		if !time.Now().Before(until) {
 			return started, true, nil
@@ -109,6 +116,33 @@ func (d *drainer) dispatch(p *Page, places chan struct{}, until time.Time) (star
 	}
 	p.After = events[len(events)-1].ID
 	return started, true, nil
+}
+
+// parents are events of the rows that urgent ones wait for, and of those that these wait for: they go ahead too.
+func (d *drainer) parents(events []Event) (all []Event, err error) {
+	seen := map[Key]bool{}
+	for {
+		var keys []Key
+		for _, e := range events {
+			for _, k := range e.Parents {
+				if !seen[k] {
+					seen[k] = true
+					keys = append(keys, k)
+				}
+			}
+		}
+		if len(keys) == 0 {
+			return all, nil
+		}
+		if events, err = d.store.Events(d.stop, keys, 2); err != nil {
+			return nil, err
+		}
+		for _, e := range events {
+			if e.Parked == nil && e.Import == "" {
+				all = append(all, e)
+			}
+		}
+	}
 }
 
 // begin makes a key busy, if nobody works on it, and its lane ready for it still.
