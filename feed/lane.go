@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -48,7 +47,7 @@ type table interface {
 // Profiles makes the lane of a profile table. Its rows need a key: the tag option key, or KeyedBy.
 func Profiles[T any](f *Feed, t *actito.ProfileTable[T], opts ...LaneOption) *Lane[T] {
 	if f == nil || t == nil {
-		return &Lane[T]{lane: &lane{err: errors.New("feed: Profiles needs a feed and a table: look at the errors of what made them")}}
+		return &Lane[T]{lane: noLane(f, "Profiles")}
 	}
 	l := &lane{feed: f, name: "profiles:" + t.String(), table: profiles{t.Untyped(), t.KeyAttribute()}, key: t.KeyAttribute()}
 	l.register(opts, t.Attributes())
@@ -58,11 +57,20 @@ func Profiles[T any](f *Feed, t *actito.ProfileTable[T], opts ...LaneOption) *La
 // Records makes the lane of a custom table. Its records need a key: the tag option key, or KeyedBy.
 func Records[T any](f *Feed, t *actito.CustomTable[T], opts ...LaneOption) *Lane[T] {
 	if f == nil || t == nil {
-		return &Lane[T]{lane: &lane{err: errors.New("feed: Records needs a feed and a table: look at the errors of what made them")}}
+		return &Lane[T]{lane: noLane(f, "Records")}
 	}
 	l := &lane{feed: f, name: "records:" + t.String(), table: records{t.Untyped()}, key: t.KeyAttribute()}
 	l.register(opts, t.Attributes())
 	return &Lane[T]{l, t.Map}
+}
+
+// noLane is a lane that is refused since it lacks its feed or table.
+func noLane(f *Feed, kind string) *lane {
+	l := &lane{name: kind + " without a table", err: fmt.Errorf("feed: %s needs a feed and a table: look at the errors of what made them", kind)}
+	if f != nil {
+		f.add(l)
+	}
+	return l
 }
 
 // LaneOption changes a lane.
@@ -98,8 +106,8 @@ func (l *lane) refuse(format string, args ...any) {
 
 // register checks a lane and adds it to its feed. attributes are nil if any may occur.
 func (l *lane) register(opts []LaneOption, attributes []string) {
-	if l.key == "" {
-		l.refuse("the rows have no key, by which they are merged: give one field the tag option key, or use KeyedBy")
+	if l.key == "" || attributes != nil && !slices.Contains(attributes, l.key) {
+		l.refuse("the rows have no key that is sent, by which they are merged: give one field the tag option key without readonly, or use KeyedBy")
 	}
 	for _, o := range opts {
 		if o != nil {
@@ -132,7 +140,8 @@ func DataCollection(info actito.DataCollectionInfo) PushOption {
 }
 
 // Push hands a row over within the caller's transaction: it is delivered if and only if that commits. A row that cannot
-// be sent is an [actito.ValidationError], and nothing is written; an error of the database is returned as it is.
+// be sent is an [actito.ValidationError], and nothing is written; an error of the database is found by [errors.Is] and
+// [errors.As] in the one that is returned.
 //
 // Push after the statements that lock the row's own data, so that hand-overs of a key have the order of their
 // transactions.
