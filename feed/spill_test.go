@@ -117,7 +117,7 @@ func (s *bulkShop) until(what string, within time.Duration, so func() bool) {
 	}
 }
 
-func (s *bulkShop) untilHeld() {
+func (s *bulkShop) untilSent() {
 	s.t.Helper()
 	s.until("an import holds rows and was started", staleness, func() bool {
 		_, held, _ := s.pending()

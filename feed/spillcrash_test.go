@@ -126,7 +126,7 @@ func TestACrashAtAnyStepOfAnImportLosesNothing(t *testing.T) {
 					}
 					stop := s.run(f)
 					defer stop()
-					s.untilHeld2()
+					s.untilHeld()
 					for i := rows - 40; i < rows-20; i++ { // newer ones of what is held
 						s.pushItem(item{ID: fmt.Sprint(i), Name: actito.Set("newer")})
 						model[fmt.Sprint(i)] = "newer"
@@ -163,8 +163,8 @@ func TestACrashAtAnyStepOfAnImportLosesNothing(t *testing.T) {
 	}
 }
 
-// untilHeld2 waits until an import holds rows.
-func (s *bulkShop) untilHeld2() {
+// untilHeld waits until an import holds rows.
+func (s *bulkShop) untilHeld() {
 	s.t.Helper()
 	s.until("an import holds rows", staleness, func() bool {
 		_, held, _ := s.pending()

@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -22,7 +21,8 @@ const (
 	refusedFor   = time.Hour       // a lane whose imports are refused, or fail as a whole, goes by calls alone
 	onceFindOut  = 3 * time.Minute // of Drain: the service's list of executions needs two to be sure
 	onceWait     = 10 * time.Second
-	mostBadRows  = 10 // rows that no file can hold, after which the file is given up
+	longest      = 24 * time.Hour // an import that still runs then is in doubt: newer rows do not wait for ever
+	mostBadRows  = 10             // rows that no file can hold, after which the file is given up
 	slowestRetry = 10 * time.Minute
 )
 
@@ -178,12 +178,12 @@ func (s *importer) notStarted(i Import, err error) (over bool) {
 // end takes all that an import holds from it, and forgets it. After a crash it is done again: what was taken is not
 // held any more, and what is left meets the same verdict.
 func (s *importer) end(i Import, how string, err error, note func([]int64) Note) error {
+	attrs := []slog.Attr{slog.String("lane", s.l.name), slog.String("import", i.ID), slog.String("how", how)}
 	level := slog.LevelInfo
 	if err != nil {
-		level = slog.LevelWarn
+		level, attrs = slog.LevelWarn, append(attrs, slog.Any("error", err))
 	}
-	s.log.LogAttrs(s.ctx, level, "feed: an import has ended", slog.String("lane", s.l.name), slog.String("import", i.ID),
-		slog.String("how", how), slog.Any("error", err))
+	s.log.LogAttrs(s.ctx, level, "feed: an import has ended", attrs...)
 	if err := s.each(i.ID, note); err != nil {
 		return err
 	}
@@ -263,8 +263,11 @@ func (s *importer) await(i *Import, e *actito.Execution) (_ *actito.Execution, r
 	}
 	ctx, cancel := s.bounded(onceWait)
 	defer cancel()
-	latest, err := executions.Wait(ctx, e)
-	return cmp.Or(latest, e), err != nil && ctx.Err() != nil && !latest.Ended(), err
+	until, cancelUntil := context.WithDeadline(ctx, i.At.Add(longest))
+	defer cancelUntil()
+	e, err = executions.Wait(until, e)
+	running = err != nil && !e.Ended() && (s.stop.Err() != nil || ctx.Err() != nil && time.Since(i.At) < longest)
+	return e, running, err
 }
 
 // bounded is the context of a wait, which is short with once.
@@ -287,7 +290,7 @@ func (s *importer) park(i *Import, e *actito.Execution) error {
 	rows := 0
 	for r, err := range s.l.table.Rejects(s.stop, e) {
 		switch {
-		case err != nil && (actito.Retryable(err) || s.stop.Err() != nil):
+		case err != nil && (unread(err) || s.stop.Err() != nil):
 			return err
 		case err != nil:
 			return fmt.Errorf("%w: %w", errUnmatched, err)
@@ -312,6 +315,12 @@ func (s *importer) park(i *Import, e *actito.Execution) error {
 	s.log.LogAttrs(s.ctx, slog.LevelWarn, "feed: an import rejected rows, which are parked", slog.String("lane", s.l.name),
 		slog.String("import", i.ID), slog.Int("rows", rows))
 	return nil
+}
+
+// unread reports whether rejects may be read later: no answer came, or not all of it.
+func unread(err error) bool {
+	api, ok := errors.AsType[*actito.APIError](err)
+	return actito.Retryable(err) || ok && api.Status < http.StatusMultipleChoices
 }
 
 // parkedBy is why a row was rejected, without its values.
