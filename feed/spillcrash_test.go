@@ -108,7 +108,8 @@ func TestACrashAtAnyStepOfAnImportLosesNothing(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %s", name, map[bool]string{false: "before", true: "after"}[after]), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					s := newBulkShop(t, bulkOptions{rate: slow})
+					s := newBulkShop(t, bulkOptions{})
+					s.server.Assume(actitotest.ResultFilesExist)
 					s.server.Assume(tt.assume...)
 					s.server.Fail(actitotest.OpRunOnce, tt.fault...)
 					store := &crashing{Memory: s.memory, at: tt.at(), after: after}
