@@ -128,7 +128,7 @@ func TestHealthTellsWhatWaits(t *testing.T) {
 	c := newCounter(t)
 	require.Equal(t, http.StatusNoContent, c.do("POST", "/customers", ann))
 	answer := httptest.NewRecorder()
-	c.handler.ServeHTTP(answer, httptest.NewRequest("GET", "/healthz", nil))
+	c.handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/healthz", nil))
 	require.Equal(t, http.StatusOK, answer.Code)
 	var stats feed.Stats
 	require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &stats))
