@@ -71,7 +71,7 @@ const (
 //
 // # Growth
 //
-// An event takes its payload and 300 to 400 bytes with the indexes, until it is delivered; parked ones stay until somebody
+// An event takes its payload and 200 to 300 bytes, indexes included, until it is delivered; parked ones stay until somebody
 // decides. PostgreSQL's autovacuum makes room for new ones; the table is created so that it comes early. It can do
 // nothing while any transaction of the database is open that began before, nor for a replication slot that is left behind:
 // look for those where reading the outbox becomes slow. SQLite's file keeps its largest size, and uses it again. What is

@@ -3,6 +3,8 @@ package integration
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +29,11 @@ func begin(t testing.TB, db *sql.DB) *sql.Tx {
 func onPostgres(t *testing.T) (*feed.SQLStore, *sql.DB) {
 	t.Helper()
 	t.Parallel()
+	return newOutbox(t)
+}
+
+func newOutbox(t *testing.T) (*feed.SQLStore, *sql.DB) {
+	t.Helper()
 	s, db := newPostgres(t).outbox(t)
 	require.NoError(t, s.Migrate(t.Context()))
 	return s, db
@@ -70,9 +77,11 @@ func TestTheHolderNeverWaitsForATransactionThatErases(t *testing.T) {
 
 // An import that ended before a transaction that erases its events would leave them sent, or held by nothing.
 func TestAnImportEndsAfterATransactionThatErases(t *testing.T) {
+	t.Parallel()
 	for name, finish := range map[string]func(*sql.Tx) error{"commit": (*sql.Tx).Commit, "roll back": (*sql.Tx).Rollback} {
 		t.Run(name, func(t *testing.T) {
-			s, db := onPostgres(t)
+			t.Parallel()
+			s, db := newOutbox(t)
 			run(t, db, s.Append(event("held")), s.Append(event("sent")), s.Append(event("kept")))
 			fence := taken(t, s)
 			apply(t, s, fence, feed.Note{Import: &feed.Import{ID: "i", Lane: "a", At: noon}, Hold: []int64{1}, Sent: []int64{2}})
@@ -104,6 +113,7 @@ func TestAnImportEndsAfterATransactionThatErases(t *testing.T) {
 
 // Whoever erases waits for the note that is being made, and leaves no payload whatever it says.
 func TestEraseMeetsANoteThatIsBeingMade(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		before, note string
 		want         []int64
@@ -122,9 +132,9 @@ func TestEraseMeetsANoteThatIsBeingMade(t *testing.T) {
 			_, err := note.ExecContext(t.Context(), "UPDATE "+a.prefix+"events SET import = "+tt.note)
 			require.NoError(t, err)
 			done := make(chan struct{})
+			tx := begin(t, db)
 			go func() {
 				defer close(done)
-				tx := begin(t, db)
 				for _, statement := range s.Erase(event("x")) {
 					_, err := tx.ExecContext(t.Context(), statement.Query, statement.Args...)
 					assert.NoError(t, err)
@@ -183,11 +193,10 @@ func TestSettingsOfTheDatabaseDoNotMatter(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 5 {
-				assert.NoError(t, s.Apply(t.Context(), fence, feed.Note{OneByOne: []int64{1}, Park: map[int64]feed.Parked{1: {Code: "x", At: noon}}}))
-				_, err := s.Unpark(t.Context(), 1)
-				assert.NoError(t, err)
-				_, err = s.Backlog(t.Context())
-				assert.NoError(t, err)
+				err := s.Apply(t.Context(), fence, feed.Note{OneByOne: []int64{1}, Park: map[int64]feed.Parked{1: {Code: "x", At: noon}}})
+				_, unparkErr := s.Unpark(t.Context(), 1)
+				_, backlogErr := s.Backlog(t.Context())
+				assert.NoError(t, errors.Join(err, unparkErr, backlogErr))
 			}
 		})
 	}
@@ -199,4 +208,113 @@ func TestSettingsOfTheDatabaseDoNotMatter(t *testing.T) {
 	got := events(t, s, "x")
 	got[0].Parked = nil
 	assert.Equal(t, []feed.Event{full}, got)
+}
+
+// outboxOfOne is an outbox with one connection, on which the statements stay that the driver has prepared.
+func (a address) outboxOfOne(t *testing.T) (*feed.SQLStore, *sql.DB) {
+	t.Helper()
+	db, err := sql.Open(drivers[a.dialect], a.dsn)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	db.SetMaxOpenConns(1)
+	s := feed.SQL(db, feed.Postgres, feed.WithPrefix(a.prefix))
+	require.NoError(t, s.Migrate(t.Context()))
+	return s, db
+}
+
+// prepared names a statement that the driver has prepared.
+func prepared(t *testing.T, db *sql.DB, like string) (name string) {
+	t.Helper()
+	err := db.QueryRowContext(t.Context(), "SELECT min(name) FROM pg_prepared_statements WHERE statement LIKE $1", like).Scan(&name)
+	require.NoError(t, err, like)
+	return name
+}
+
+func TestTheHolderIsNeitherForgottenNorWaitedForLong(t *testing.T) {
+	t.Parallel()
+	a := newPostgres(t)
+	a.dsn += "&synchronous_commit=off"
+	s, db := a.outboxOfOne(t)
+	apply(t, s, taken(t, s), feed.Note{})
+	for statement, args := range map[string]string{
+		"UPDATE%SET beat = beat + 1 WHERE%RETURNING%": "(1)", "UPDATE%SET holder = $1%": "('you', 1, 2, 'me')",
+	} {
+		name := prepared(t, db, statement)
+		tx := begin(t, db)
+		_, err := tx.ExecContext(t.Context(), "EXECUTE "+name+args)
+		require.NoError(t, err)
+		var flushes, idles string
+		require.NoError(t, tx.QueryRowContext(t.Context(),
+			"SELECT current_setting('synchronous_commit'), current_setting('idle_in_transaction_session_timeout')").Scan(&flushes, &idles))
+		assert.Equal(t, "on", flushes, statement)
+		assert.Equal(t, "10s", idles, statement)
+		require.NoError(t, tx.Rollback())
+	}
+}
+
+// The plans are those that a backlog needs, whatever PostgreSQL believes of the tables and of arguments. What is asked
+// for of a lane that has nothing must not be looked for in another.
+func TestPlansLookIntoTheIndexes(t *testing.T) {
+	t.Parallel()
+	for name, analyze := range map[string]string{
+		"when nothing is known": "SELECT 1", "when all is known": "ANALYZE %sevents", "when it was empty": "TRUNCATE %simports",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newPostgres(t)
+			s, db := a.outboxOfOne(t)
+			if name == "when it was empty" {
+				a.exec(t, "ANALYZE %sevents")
+			}
+			a.exec(t, "INSERT INTO %sevents (lane, row_key, is_delete, urgent, at_once, columns, payload, pushed_at, import, parked_code) "+
+				"SELECT 'a', 'key' || CASE WHEN i < 15000 THEN 1 ELSE i END, false, false, false, 7, '\\x00', now(), "+
+				"CASE WHEN i % 3 = 0 THEN 'i' END, CASE WHEN i % 30 = 1 THEN '400' END FROM generate_series(1, 30000) AS i")
+			a.exec(t, analyze)
+
+			_ = pending(t, s, "a", "b")
+			_ = events(t, s, "x")
+			_, err := s.States(t.Context(), []feed.Key{key("x")})
+			require.NoError(t, err)
+			_, err = s.Held(t.Context(), "i", feed.Event{}, 10)
+			require.NoError(t, err)
+			apply(t, s, taken(t, s), feed.Note{Import: &feed.Import{ID: "j", Lane: "a", At: noon}, Hold: []int64{90_000}, Remove: []int64{90_000},
+				Park: map[int64]feed.Parked{90_000: {}}})
+			for _, tt := range []struct{ statement, args, want string }{
+				{"SELECT%(lane, urgent, id) > (k.value%", `'["a","b"]', 0, 10`, "pending"},
+				{"SELECT%(row_key, id) > (k.value%", `'["key1","x"]', 10`, "keys"},
+				{"SELECT row_key%", `'["key1","x"]'`, "keys"},
+				{"SELECT%import = $1 AND (row_key%", `'i', '', 0, 10`, "held"},
+				{"DELETE FROM%events%", `'[1,2,3]'`, "pkey"},
+				{"UPDATE%SET import = $1%", `'i', '[1,2,3]'`, "pkey"},
+				{"UPDATE%json_to_recordset%", `'[{"id":1}]'`, "pkey"},
+			} {
+				for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+					assertPlan(t, db, mode, a.prefix, tt.statement, tt.args, tt.want)
+				}
+			}
+		})
+	}
+}
+
+// assertPlan looks at the plans of statements that the driver has prepared.
+func assertPlan(t *testing.T, db *sql.DB, mode, prefix, like, args, want string) {
+	t.Helper()
+	_, err := db.ExecContext(t.Context(), "SET plan_cache_mode = "+mode)
+	require.NoError(t, err)
+	rows, err := db.QueryContext(t.Context(), "EXPLAIN EXECUTE "+prepared(t, db, like)+"("+args+")")
+	require.NoError(t, err)
+	defer rows.Close()
+	var plan string
+	for rows.Next() {
+		var line string
+		require.NoError(t, rows.Scan(&line))
+		plan += line + "\n"
+	}
+	require.NoError(t, rows.Err())
+	_, table, _ := strings.Cut(prefix, ".")
+	assert.Contains(t, plan, " "+table+"events_"+want, mode)
+	assert.NotContains(t, plan, "Seq Scan on "+table+"events", mode)
+	if strings.HasPrefix(like, "SELECT") {
+		assert.NotContains(t, plan, table+"events_pkey", mode)
+	}
 }

@@ -191,6 +191,7 @@ func TestWhatBecomesOfEvents(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, imports)
 
+		apply(t, s, fence, feed.Note{Sent: []int64{2}})
 		for _, tt := range []struct {
 			do   func(context.Context, int64) (bool, error)
 			id   int64
