@@ -64,10 +64,6 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	defer func() { _, _ = pool.Exec(context.WithoutCancel(ctx), dropSchema) }()
 	db := stdlib.OpenDBFromPool(pool) // the feed's own connections are those of the pool
 	defer db.Close()
-	outbox := feed.SQL(db, feed.Postgres)
-	if err := migrate(ctx, pool, outbox); err != nil {
-		return err
-	}
 
 	fake := shop.NewServer()
 	defer fake.Close()
@@ -77,7 +73,12 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer client.Close()
-	f, err := feed.Open(client, outbox, feed.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))))
+	outbox := feed.SQL(db, feed.Postgres)
+	if err := migrate(ctx, pool, outbox); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	f, err := feed.Open(client, outbox, feed.WithLogger(log))
 	if err != nil {
 		return err
 	}

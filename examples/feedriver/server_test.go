@@ -14,8 +14,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // server is the PostgreSQL server of the tests. It starts when the first test needs it.
@@ -23,12 +26,13 @@ var server postgres
 
 type postgres struct {
 	start sync.Once
-	at    string
+	at    string // the URL without the database
 	skip  string // why there is none
 	err   error
 
-	cmd  *exec.Cmd
-	hold io.Closer
+	databases atomic.Int32
+	cmd       *exec.Cmd
+	hold      io.Closer
 }
 
 // keeper starts a server in the directory $1 with the programs of the directory $2 on the port $3, and says so. When its
@@ -45,7 +49,7 @@ read -r _
 cd / && rm -rf "$1"
 `
 
-// url returns how to connect to the server, and skips the test if there cannot be one.
+// url returns how to connect to a new database, and skips the test if there cannot be one.
 func (p *postgres) url(t *testing.T) string {
 	t.Helper()
 	p.start.Do(func() { p.err = p.run() })
@@ -55,7 +59,16 @@ func (p *postgres) url(t *testing.T) string {
 	if p.err != nil {
 		t.Fatalf("start PostgreSQL: %v", p.err)
 	}
-	return p.at
+	name := fmt.Sprintf("test%d", p.databases.Add(1))
+	connection, err := pgx.Connect(t.Context(), p.at+"postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close(t.Context())
+	if _, err := connection.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return p.at + name
 }
 
 func (p *postgres) run() error {
@@ -99,7 +112,7 @@ func (p *postgres) run() error {
 		log, _ := io.ReadAll(lines)
 		return fmt.Errorf("%s%s", line, log)
 	}
-	p.at = fmt.Sprintf("postgres://postgres@127.0.0.1:%s/postgres?sslmode=disable", port)
+	p.at = fmt.Sprintf("postgres://postgres@127.0.0.1:%s/", port)
 	return nil
 }
 
