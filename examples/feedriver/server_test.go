@@ -64,7 +64,7 @@ func (p *postgres) url(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer connection.Close(t.Context())
+	defer func() { _ = connection.Close(t.Context()) }()
 	if _, err := connection.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
 		t.Fatal(err)
 	}
