@@ -48,7 +48,11 @@ func (d *drainer) scan(id int, lanes []*laneState, urgent bool, places chan stru
 		if d.once {
 			d.quiet(id, before)
 		}
-		if sleep(d.stop, every) != nil {
+		pause := every
+		if d.progress() != before { // what was delivered may have been waited for
+			pause = urgentEvery
+		}
+		if sleep(d.stop, pause) != nil {
 			return
 		}
 	}

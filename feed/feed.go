@@ -101,6 +101,12 @@ func (f *Feed) all() ([]*lane, error) {
 	return slices.Clone(f.lanes), nil
 }
 
+// Check tells what is wrong with a lane, for processes that push and never [Feed.Run].
+func (f *Feed) Check() error {
+	_, err := f.all()
+	return err
+}
+
 // Stats is the state of an outbox.
 type Stats struct {
 	Drained bool // a process holds the lease
