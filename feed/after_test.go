@@ -105,7 +105,9 @@ func TestParentsOfOneTransactionGoFirst(t *testing.T) {
 					push := []func() error{
 						func() error { return s.customers.Push(t.Context(), tx, customer{ID: "1", Email: "a@example.com"}) },
 						func() error { return s.orders.Push(t.Context(), tx, order{ID: "A", Customer: "1"}) },
-						func() error { return lines.Push(t.Context(), tx, line{ID: "A-1", Order: actito.Set("A"), Customer: "1"}, opts...) },
+						func() error {
+							return lines.Push(t.Context(), tx, line{ID: "A-1", Order: actito.Set("A"), Customer: "1"}, opts...)
+						},
 					}
 					for i := range push {
 						if childFirst {

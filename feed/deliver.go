@@ -60,7 +60,7 @@ func (d *drainer) plan(k Key) (p plan, ok bool, err error) {
 	if !ok || len(p.parents) == 0 {
 		return p, ok, nil
 	}
-	states, err := d.states(d.ctx, p.parents)
+	states, err := d.states(p.parents)
 	return p, err == nil && !slices.ContainsFunc(slices.Collect(maps.Values(states)), func(s State) bool { return s.Any }), err
 }
 

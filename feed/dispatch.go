@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"context"
 	"log/slog"
 	"maps"
 	"slices"
@@ -67,7 +66,7 @@ func names(lanes []*laneState) (names []string) {
 // dispatch starts deliveries for a page of events, and once it has started one, for no longer than until. It turns the
 // page; more is false if that was the last one.
 func (d *drainer) dispatch(p *Page, places chan struct{}, until time.Time) (started int, more bool, err error) {
-	if len(p.Lanes) == 0 || d.stop.Err() != nil {
+	if len(p.Lanes) == 0 {
 		return 0, false, nil
 	}
 	events, err := d.store.Page(d.stop, *p)
@@ -90,8 +89,8 @@ func (d *drainer) dispatch(p *Page, places chan struct{}, until time.Time) (star
 		if !free[e.Key] || !l.ready(e.Key) {
 			continue
 		}
-		if d.calm(d.stop) != nil {
-			return started, false, nil
+		if err := d.calm(d.stop); err != nil {
+			return started, false, err
 		}
 		select {
 		case places <- struct{}{}:
@@ -164,7 +163,7 @@ func (d *drainer) unblocked(events []Event) (map[Key]bool, error) {
 		keys = append(append(keys, e.Key), e.Parents...)
 	}
 	slices.Sort(keys)
-	states, err := d.states(d.stop, slices.Compact(keys))
+	states, err := d.states(slices.Compact(keys))
 	free := make(map[Key]bool, len(events))
 	for _, e := range events {
 		waits := states[e.Key].Held && !e.AtOnce ||
@@ -175,10 +174,10 @@ func (d *drainer) unblocked(events []Event) (map[Key]bool, error) {
 }
 
 // states asks for the states of keys, a thousand at a time.
-func (d *drainer) states(ctx context.Context, keys []Key) (map[Key]State, error) {
+func (d *drainer) states(keys []Key) (map[Key]State, error) {
 	all := map[Key]State{}
 	for some := range slices.Chunk(keys, 1000) {
-		states, err := d.store.States(ctx, some)
+		states, err := d.store.States(d.ctx, some)
 		if err != nil {
 			return nil, err
 		}

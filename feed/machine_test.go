@@ -117,7 +117,9 @@ func (m *machine) feedOf(store feed.Store) (*feed.Feed, *feed.Lane[person], *fee
 	return f, lane, feed.Records(f, things, append([]feed.LaneOption{feed.After(lane)}, m.lanes...)...)
 }
 
-func draw[T any](m *machine, name string, from ...T) T { return rapid.SampledFrom(from).Draw(m.rt, name) }
+func draw[T any](m *machine, name string, from ...T) T {
+	return rapid.SampledFrom(from).Draw(m.rt, name)
+}
 
 // tx is a transaction that may write a row, or nil if another one has locked it.
 func (m *machine) tx(row string) *transaction {
