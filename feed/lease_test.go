@@ -184,7 +184,7 @@ func TestACallUnderWayEndsWithTheLease(t *testing.T) {
 func TestACallStartsOnlyWhileHalfTheLeaseIsLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var last time.Time
+		var last atomic.Pointer[time.Time]
 		beatsFail := func(_ context.Context, method string) error {
 			if method == "Beat" || method == "Apply" {
 				return errCut
@@ -193,7 +193,7 @@ func TestACallStartsOnlyWhileHalfTheLeaseIsLeft(t *testing.T) {
 		}
 		s := setup{before: beatsFail, wire: func(r *http.Request, _ string) *http.Response {
 			if r.Method == http.MethodPost {
-				last = time.Now()
+				last.Store(new(time.Now()))
 			}
 			return nil
 		}}.open(t)
@@ -204,7 +204,7 @@ func TestACallStartsOnlyWhileHalfTheLeaseIsLeft(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		stop()
-		assert.LessOrEqual(t, last.Sub(began), 15*time.Second)
+		assert.LessOrEqual(t, last.Load().Sub(began), 15*time.Second)
 	})
 }
 
