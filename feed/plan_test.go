@@ -26,12 +26,12 @@ func deleteOf(id int64, change ...func(*Event)) Event {
 	return e
 }
 
-func wasParked(e *Event)              { e.Parked = &Parked{} }
-func wasHeld(e *Event)                { e.Import = "i" }
-func wasSent(e *Event)                { e.Sent = true }
-func wasAtOnce(e *Event)              { e.AtOnce = true }
-func wasUrgent(e *Event)              { e.Urgent = true }
-func wasErased(e *Event)              { e.Payload = nil }
+func wasParked(e *Event)             { e.Parked = &Parked{} }
+func wasHeld(e *Event)               { e.Import = "i" }
+func wasSent(e *Event)               { e.Sent = true }
+func wasAtOnce(e *Event)             { e.AtOnce = true }
+func wasUrgent(e *Event)             { e.Urgent = true }
+func wasErased(e *Event)             { e.Payload = nil }
 func waitsFor(k ...Key) func(*Event) { return func(e *Event) { e.Parents = k } }
 
 func TestEventsOfAKeyMerge(t *testing.T) {
