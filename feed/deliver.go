@@ -60,7 +60,7 @@ func (d *drainer) plan(k Key) (p plan, ok bool, err error) {
 	if !ok || len(p.parents) == 0 {
 		return p, ok, nil
 	}
-	states, err := d.states(p.parents)
+	states, err := d.states(d.ctx, p.parents)
 	return p, err == nil && !slices.ContainsFunc(slices.Collect(maps.Values(states)), func(s State) bool { return s.Any }), err
 }
 
@@ -120,8 +120,11 @@ type refusal struct{ error }
 func (r refusal) Unwrap() error { return r.error }
 
 // gone decides what a 404 to a delete means, which Actito also answers where access is not allowed: if the row can be
-// read, it is there, and may not be deleted.
+// read, it is there, and may not be deleted. Where an import may just have brought it back, the delete goes again anyway.
 func (d *drainer) gone(l *laneState, p *plan, refused error) error {
+	if p.held {
+		return nil
+	}
 	err := d.call(p.urgent, func(ctx context.Context, opts ...actito.CallOption) error {
 		return l.table.read(ctx, p.key, opts...)
 	})

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"slices"
@@ -163,7 +164,7 @@ func (d *drainer) unblocked(events []Event) (map[Key]bool, error) {
 		keys = append(append(keys, e.Key), e.Parents...)
 	}
 	slices.Sort(keys)
-	states, err := d.states(slices.Compact(keys))
+	states, err := d.states(d.stop, slices.Compact(keys))
 	free := make(map[Key]bool, len(events))
 	for _, e := range events {
 		waits := states[e.Key].Held && !e.AtOnce ||
@@ -174,10 +175,10 @@ func (d *drainer) unblocked(events []Event) (map[Key]bool, error) {
 }
 
 // states asks for the states of keys, a thousand at a time.
-func (d *drainer) states(keys []Key) (map[Key]State, error) {
+func (d *drainer) states(ctx context.Context, keys []Key) (map[Key]State, error) {
 	all := map[Key]State{}
 	for some := range slices.Chunk(keys, 1000) {
-		states, err := d.store.States(d.ctx, some)
+		states, err := d.store.States(ctx, some)
 		if err != nil {
 			return nil, err
 		}

@@ -26,12 +26,12 @@ func deleteOf(id int64, change ...func(*Event)) Event {
 	return e
 }
 
-func wasParked(e *Event)             { e.Parked = &Parked{} }
-func wasHeld(e *Event)               { e.Import = "i" }
-func wasSent(e *Event)               { e.Sent = true }
-func wasAtOnce(e *Event)             { e.AtOnce = true }
-func wasUrgent(e *Event)             { e.Urgent = true }
-func wasErased(e *Event)             { e.Payload = nil }
+func whenParked(e *Event)            { e.Parked = &Parked{} }
+func whenHeld(e *Event)              { e.Import = "i" }
+func whenSent(e *Event)              { e.Sent = true }
+func isAtOnce(e *Event)              { e.AtOnce = true }
+func isUrgent(e *Event)              { e.Urgent = true }
+func isErased(e *Event)              { e.Payload = nil }
 func waitsFor(k ...Key) func(*Event) { return func(e *Event) { e.Parents = k } }
 
 func TestEventsOfAKeyMerge(t *testing.T) {
@@ -58,22 +58,22 @@ func TestEventsOfAKeyMerge(t *testing.T) {
 		"a delete after a patch":      {events: []Event{patchOf(1, `{"a":1}`, waitsFor("p")), deleteOf(2)}, ids: []int64{1, 2}, remove: true, other: func(t *testing.T, p plan) { assert.Empty(t, p.parents) }},
 		"a delete between patches":    {events: []Event{patchOf(1, `{"a":1}`), deleteOf(2), patchOf(3, `{"b":2}`, waitsFor("p"))}, ids: []int64{1, 2, 3}, remove: true, row: `{"b":2}`, other: func(t *testing.T, p plan) { assert.Equal(t, []Key{"p"}, p.parents) }},
 		"two deletes":                 {events: []Event{deleteOf(1), patchOf(2, `{"a":1}`), deleteOf(3)}, ids: []int64{1, 2, 3}, remove: true},
-		"parked":                      {events: []Event{patchOf(1, `{"a":1}`, wasParked)}, waits: true, ids: []int64{1}, row: `{"a":1}`},
-		"parked is taken along":       {events: []Event{patchOf(1, `{"a":1,"b":1}`, wasParked), patchOf(2, `{"a":2}`)}, ids: []int64{1, 2}, row: `{"a":2,"b":1}`},
-		"parked after what is newer":  {events: []Event{patchOf(1, `{"a":1}`), patchOf(2, `{"a":2}`, wasParked)}, ids: []int64{1, 2}, row: `{"a":2}`},
-		"a parked delete":             {events: []Event{deleteOf(1, wasParked), patchOf(2, `{"a":2}`)}, ids: []int64{1, 2}, remove: true, row: `{"a":2}`},
-		"erased":                      {events: []Event{patchOf(1, ``, wasErased), patchOf(2, `{"a":2}`)}, ids: []int64{1, 2}, row: `{"a":2}`},
-		"only erased":                 {events: []Event{patchOf(1, ``, wasErased)}, ids: []int64{1}},
-		"held":                        {events: []Event{patchOf(1, `{"a":1}`, wasHeld)}, waits: true},
-		"after what is held":          {events: []Event{patchOf(1, `{"a":1}`, wasHeld), patchOf(2, `{"a":2}`)}, waits: true, ids: []int64{2}, row: `{"a":2}`},
-		"urgent after what is held":   {events: []Event{patchOf(1, `{"a":1}`, wasHeld), patchOf(2, `{"a":2}`, wasUrgent)}, waits: true, ids: []int64{2}, row: `{"a":2}`},
-		"at once though held":         {events: []Event{patchOf(1, `{"a":1}`, wasHeld), patchOf(2, `{"b":2}`), patchOf(3, `{"a":3}`, wasAtOnce)}, ids: []int64{2, 3}, row: `{"a":3,"b":2}`, other: func(t *testing.T, p plan) { assert.True(t, p.held) }},
-		"sent while held":             {events: []Event{patchOf(1, `{"a":1}`, wasHeld), patchOf(2, `{"a":2}`, wasAtOnce, wasSent)}, waits: true, ids: []int64{2}, row: `{"a":2}`},
-		"at once after what was sent": {events: []Event{patchOf(1, `{"a":1}`, wasHeld), patchOf(2, `{"a":2}`, wasAtOnce, wasSent), deleteOf(3)}, ids: []int64{2, 3}, remove: true},
-		"at once but parked":          {events: []Event{patchOf(1, `{"a":1}`, wasHeld), patchOf(2, `{"a":2}`, wasAtOnce, wasParked)}, waits: true, ids: []int64{2}, row: `{"a":2}`},
+		"parked":                      {events: []Event{patchOf(1, `{"a":1}`, whenParked)}, waits: true, ids: []int64{1}, row: `{"a":1}`},
+		"parked is taken along":       {events: []Event{patchOf(1, `{"a":1,"b":1}`, whenParked), patchOf(2, `{"a":2}`)}, ids: []int64{1, 2}, row: `{"a":2,"b":1}`},
+		"parked after what is newer":  {events: []Event{patchOf(1, `{"a":1}`), patchOf(2, `{"a":2}`, whenParked)}, ids: []int64{1, 2}, row: `{"a":2}`},
+		"a parked delete":             {events: []Event{deleteOf(1, whenParked), patchOf(2, `{"a":2}`)}, ids: []int64{1, 2}, remove: true, row: `{"a":2}`},
+		"erased":                      {events: []Event{patchOf(1, ``, isErased), patchOf(2, `{"a":2}`)}, ids: []int64{1, 2}, row: `{"a":2}`},
+		"only erased":                 {events: []Event{patchOf(1, ``, isErased)}, ids: []int64{1}},
+		"held":                        {events: []Event{patchOf(1, `{"a":1}`, whenHeld)}, waits: true},
+		"after what is held":          {events: []Event{patchOf(1, `{"a":1}`, whenHeld), patchOf(2, `{"a":2}`)}, waits: true, ids: []int64{2}, row: `{"a":2}`},
+		"urgent after what is held":   {events: []Event{patchOf(1, `{"a":1}`, whenHeld), patchOf(2, `{"a":2}`, isUrgent)}, waits: true, ids: []int64{2}, row: `{"a":2}`},
+		"at once though held":         {events: []Event{patchOf(1, `{"a":1}`, whenHeld), patchOf(2, `{"b":2}`), patchOf(3, `{"a":3}`, isAtOnce)}, ids: []int64{2, 3}, row: `{"a":3,"b":2}`, other: func(t *testing.T, p plan) { assert.True(t, p.held) }},
+		"sent while held":             {events: []Event{patchOf(1, `{"a":1}`, whenHeld), patchOf(2, `{"a":2}`, isAtOnce, whenSent)}, waits: true, ids: []int64{2}, row: `{"a":2}`},
+		"at once after what was sent": {events: []Event{patchOf(1, `{"a":1}`, whenHeld), patchOf(2, `{"a":2}`, isAtOnce, whenSent), deleteOf(3)}, ids: []int64{2, 3}, remove: true},
+		"at once but parked":          {events: []Event{patchOf(1, `{"a":1}`, whenHeld), patchOf(2, `{"a":2}`, isAtOnce, whenParked)}, waits: true, ids: []int64{2}, row: `{"a":2}`},
 		"parents once each": {events: []Event{patchOf(1, `{"a":1}`, waitsFor("p", "q")), patchOf(2, `{"a":2}`, waitsFor("a", "p"))}, ids: []int64{1, 2}, row: `{"a":2}`,
 			other: func(t *testing.T, p plan) { assert.Equal(t, []Key{"a", "p", "q"}, p.parents) }},
-		"urgent if one is": {events: []Event{patchOf(1, `{"a":1}`, wasUrgent), patchOf(2, `{"a":2}`)}, ids: []int64{1, 2}, row: `{"a":2}`,
+		"urgent if one is": {events: []Event{patchOf(1, `{"a":1}`, isUrgent), patchOf(2, `{"a":2}`)}, ids: []int64{1, 2}, row: `{"a":2}`,
 			other: func(t *testing.T, p plan) { assert.True(t, p.urgent) }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,6 +154,7 @@ func TestColumnsTellRowsApart(t *testing.T) {
 func TestKeysAreOfTheirLane(t *testing.T) {
 	t.Parallel()
 	assert.Len(t, keyOf("lane", "1"), 22)
+	assert.Equal(t, keyOf("lane", "1"), keyOf("lane", "1"))
 	assert.NotEqual(t, keyOf("lane", "1"), keyOf("lane1", ""))
 	assert.NotEqual(t, keyOf("lane", "1"), keyOf("lane", "01"))
 	for value, want := range map[any]string{"a": "a", json.Number("12"): "12", nil: "", true: ""} {

@@ -51,8 +51,9 @@ func (f *Feed) runs(n int) {
 
 // Drain delivers what can be delivered now, and returns when nothing is left that could go: it is for job runners that
 // call it every minute or so, instead of Run. What waits for an import, or for a pause after a failure, stays for the next
-// time. While another process drains, it returns [ErrLeaseLost] as soon as that shows a sign of life, which takes a fifth
-// of the lease; if it shows none, Drain goes on in its place after a lease and a quarter.
+// time: a bulk import is started and left to the next Drain, which looks for at most three minutes what became of it.
+// While another process drains, it returns [ErrLeaseLost] as soon as that shows a sign of life, which takes a fifth of
+// the lease; if it shows none, Drain goes on in its place after a lease and a quarter.
 func (f *Feed) Drain(ctx context.Context) error {
 	lanes, err := f.all()
 	if err != nil {
@@ -89,8 +90,8 @@ type drainer struct {
 
 	mu      sync.Mutex
 	busy    map[Key]bool // somebody works on it
-	imports int          // that are under way
-	moved   int          // deliveries that have changed something
+	imports int          // lanes that are at work on an import
+	moved   int          // deliveries and imports that have changed something
 	found   []int        // of each scan: moved, when it began the last one that found nothing to start
 	problem error
 }
@@ -114,10 +115,9 @@ func (f *Feed) drain(ctx context.Context, fence int64, until time.Time, lanes []
 	go func() { defer close(settled); d.settle() }()
 	working.Go(func() { d.scan(0, d.lanes, true, d.urgent, urgentEvery) })
 	for i, l := range d.lanes {
+		d.importing(1) // before anybody can find the drainer idle
+		working.Go(func() { d.spills(l) })
 		working.Go(func() { d.scan(1+i, []*laneState{l}, false, d.others, othersEvery) })
-		if l.spill != nil {
-			working.Go(func() { d.spills(l) })
-		}
 	}
 	<-d.stop.Done()
 	limit := time.AfterFunc(grace, func() { t.end(context.Canceled) })
@@ -163,6 +163,14 @@ func (d *drainer) giveUp(err error) {
 	defer d.mu.Unlock()
 	d.problem = cmp.Or(d.problem, err)
 	d.finish()
+}
+
+// importing counts lanes that are at work on an import.
+func (d *drainer) importing(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.imports += n
+	d.moved++
 }
 
 // reserve makes a key busy. It is false if it is already.

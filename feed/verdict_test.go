@@ -190,37 +190,3 @@ func TestFailuresOfAThousandKeysAreRemembered(t *testing.T) {
 	}
 	assert.Len(t, l.later, mostSetbacks)
 }
-
-func TestPace(t *testing.T) {
-	t.Parallel()
-	at := func(minute int) time.Time {
-		return time.Unix(1e9, 0).Truncate(time.Minute).Add(time.Duration(minute) * time.Minute)
-	}
-	var p pace
-	count := func(minute, n int) {
-		for range n {
-			p.count(at(minute))
-		}
-	}
-	most := func(minute int) int {
-		p.turn(at(minute))
-		m := p.current
-		for _, n := range p.minutes {
-			m = max(m, n)
-		}
-		return m
-	}
-	count(0, 5)
-	assert.Equal(t, 5, most(0))
-	count(1, 3)
-	assert.Equal(t, 5, most(1))
-	count(2, 8)
-	assert.Equal(t, 8, most(2))
-	assert.Equal(t, 8, most(12), "ten minutes ago")
-	assert.Equal(t, 0, most(13))
-	count(13, 4)
-	count(1000, 1)
-	assert.Equal(t, 1, most(1000), "long ago")
-	count(900, 1)
-	assert.Equal(t, 2, most(900), "a clock that was put back")
-}
