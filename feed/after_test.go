@@ -1,6 +1,7 @@
 package feed_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -174,5 +175,36 @@ func TestAChildNeverComesBeforeItsParent(t *testing.T) {
 		stop()
 		s.empty()
 		assert.Len(t, s.server.Records("Orders"), 200, "the fake refuses orders of nobody")
+	})
+}
+
+func TestThousandsThatWaitDoNotKeepTheDatabaseBusy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		count := &counter{}
+		s := setup{before: func(_ context.Context, method string) error { count.add(method); return nil }}.open(t)
+		lines := s.lines(feed.After(s.orders))
+		s.push(customer{ID: "1", Email: "no address"})
+		for i := range 1100 {
+			s.order(order{ID: fmt.Sprint("o", i), Customer: "1"})
+		}
+		for i := range 700 {
+			require.NoError(t, lines.Push(t.Context(), s.memory, line{ID: fmt.Sprint("l", i), Order: actito.Set("o1")}))
+		}
+		for i := range 300 {
+			s.order(order{ID: fmt.Sprint("u", i), Customer: "1"}, feed.MustTrigger())
+		}
+		stop := s.run(s.feed)
+		time.Sleep(10 * time.Second)
+		count.take()
+		time.Sleep(time.Minute)
+		n := 0
+		for _, calls := range count.take() {
+			n += calls
+		}
+		stop()
+		t.Log("calls of the store in a second:", n/60)
+		assert.Less(t, n/60, 70)
+		assert.Len(t, s.calls(), 1)
 	})
 }

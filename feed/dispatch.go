@@ -71,7 +71,7 @@ func names(lanes []*laneState) (names []string) {
 // dispatch starts deliveries for a page of events, and once it has started one, for no longer than until. It turns the
 // page; more is false if that was the last one.
 func (d *drainer) dispatch(p *Page, places chan struct{}, until time.Time) (started int, more bool, err error) {
-	if len(p.Lanes) == 0 || d.stop.Err() != nil {
+	if len(p.Lanes) == 0 {
 		return 0, false, nil
 	}
 	events, err := d.store.Page(d.stop, *p)
@@ -94,8 +94,8 @@ func (d *drainer) dispatch(p *Page, places chan struct{}, until time.Time) (star
 		if !free[e.Key] || !l.ready(e.Key) {
 			continue
 		}
-		if d.calm(d.stop) != nil {
-			return started, false, nil
+		if err := d.calm(d.stop); err != nil {
+			return started, false, err
 		}
 		select {
 		case places <- struct{}{}:

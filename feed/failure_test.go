@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,7 +65,8 @@ func TestADeadEventIsDiscardedWithAReason(t *testing.T) {
 		s.runFor(5 * time.Minute)
 		dead := s.dead()
 		require.Len(t, dead, 250, "more than a page")
-		for range s.feed.Dead(t.Context()) {
+		for _, err := range s.feed.Dead(t.Context()) {
+			require.NoError(t, err)
 			break
 		}
 		require.ErrorContains(t, s.feed.Discard(t.Context(), dead[0].ID, ""), "say why")
@@ -113,16 +116,17 @@ func TestATableThatCannotBeReachedPausesItsLaneOnly(t *testing.T) {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				log, closed := &logBook{}, false
+				var closed atomic.Bool
+				log := &logBook{}
 				s := setup{feed: []feed.Option{log.option()}, wire: func(r *http.Request, _ string) *http.Response {
-					if closed && strings.Contains(r.URL.Path, "/Customers/") {
+					if closed.Load() && strings.Contains(r.URL.Path, "/Customers/") {
 						return answer(status, "no")
 					}
 					return nil
 				}}.open(t)
 				s.push(customer{ID: "old"})
 				s.runFor(3 * time.Second)
-				closed = true
+				closed.Store(true)
 				s.many(0, 30)
 				for i := range 30 {
 					s.order(order{ID: fmt.Sprint("o", i), Customer: "old"})
@@ -133,7 +137,7 @@ func TestATableThatCannotBeReachedPausesItsLaneOnly(t *testing.T) {
 				assert.Equal(t, 30, pending)
 				assert.Zero(t, dead)
 				assert.Equal(t, 1, log.count("the lane pauses"))
-				closed = false
+				closed.Store(false)
 				s.runFor(2 * time.Minute)
 				s.empty()
 			})
@@ -144,10 +148,10 @@ func TestATableThatCannotBeReachedPausesItsLaneOnly(t *testing.T) {
 func TestARowThatFailsWhileOthersGoThroughIsParked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		tries := 0
+		var tries atomic.Int64
 		s := setup{client: []actito.Option{once()}, wire: func(_ *http.Request, body string) *http.Response {
 			if strings.Contains(body, `"poison"`) {
-				tries++
+				tries.Add(1)
 				return answer(500, "a fault of ours with poison")
 			}
 			return nil
@@ -156,8 +160,8 @@ func TestARowThatFailsWhileOthersGoThroughIsParked(t *testing.T) {
 		stop := s.run(s.feed)
 		time.Sleep(time.Hour)
 		assert.Empty(t, s.dead(), "it may be the service")
-		alone := tries
-		assert.LessOrEqual(t, alone, 100)
+		alone := tries.Load()
+		assert.LessOrEqual(t, alone, int64(100))
 		for i := range 120 {
 			s.many(i, i+1)
 			time.Sleep(time.Minute)
@@ -168,7 +172,7 @@ func TestARowThatFailsWhileOthersGoThroughIsParked(t *testing.T) {
 		require.Len(t, dead, 1)
 		assert.Equal(t, "500", dead[0].Code)
 		assert.NotContains(t, dead[0].Reason, "poison")
-		assert.LessOrEqual(t, tries-alone, 60)
+		assert.LessOrEqual(t, tries.Load()-alone, int64(60))
 	})
 }
 
@@ -221,9 +225,12 @@ func TestAServiceThatIsDownForADayCostsNothingButTime(t *testing.T) {
 func TestRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var times []time.Time
 		s := setup{wire: func(r *http.Request, _ string) *http.Response {
 			if r.Method == http.MethodPost {
+				mu.Lock()
+				defer mu.Unlock()
 				if times = append(times, time.Now()); len(times) == 1 {
 					a := answer(503, "later")
 					a.Header.Set("Retry-After", "600")
@@ -350,17 +357,18 @@ func TestADatabaseThatFailsLosesNothing(t *testing.T) {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				log, count, down := &logBook{}, &counter{}, false
+				var down atomic.Bool
+				log, count := &logBook{}, &counter{}
 				s := setup{feed: []feed.Option{log.option()}, before: func(_ context.Context, m string) error {
 					count.add(m)
-					if down && m == method {
+					if down.Load() && m == method {
 						return errCut
 					}
 					return nil
 				}}.open(t)
 				stop := s.run(s.feed)
 				time.Sleep(3 * time.Second)
-				down = true
+				down.Store(true)
 				s.many(0, 20)
 				s.delete("c3")
 				time.Sleep(time.Second)
@@ -374,7 +382,7 @@ func TestADatabaseThatFailsLosesNothing(t *testing.T) {
 				assert.LessOrEqual(t, n, 60*20)
 				assert.LessOrEqual(t, strings.Count(log.String(), "\n"), 20)
 				assert.Positive(t, log.count(errCut.Error()))
-				down = false
+				down.Store(false)
 				time.Sleep(3 * time.Minute)
 				stop()
 				s.empty()

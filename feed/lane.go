@@ -260,7 +260,7 @@ func (t profiles) upsert(ctx context.Context, row map[string]any, opts ...actito
 }
 
 func (t profiles) remove(ctx context.Context, key string, opts ...actito.CallOption) error {
-	return t.ProfileTable.Delete(ctx, actito.By(t.key, key), opts...)
+	return t.Delete(ctx, actito.By(t.key, key), opts...)
 }
 
 func (t profiles) read(ctx context.Context, key string, opts ...actito.CallOption) error {
@@ -284,7 +284,7 @@ func (t records) upsert(ctx context.Context, row map[string]any, opts ...actito.
 }
 
 func (t records) remove(ctx context.Context, key string, opts ...actito.CallOption) error {
-	return t.CustomTable.Delete(ctx, key, opts...)
+	return t.Delete(ctx, key, opts...)
 }
 
 func (t records) read(ctx context.Context, key string, opts ...actito.CallOption) error {

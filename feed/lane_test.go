@@ -149,7 +149,7 @@ func TestOpenRefusesWhatCannotWork(t *testing.T) {
 		"a seal of nothing": func() (*feed.Feed, error) { return feed.Open(s.client, s.memory, feed.Seal(nil)) },
 	} {
 		f, err := open()
-		assert.ErrorContains(t, err, "feed: ", name)
+		require.ErrorContains(t, err, "feed: ", name)
 		assert.Nil(t, f, name)
 	}
 	f, err := feed.Open(s.client, s.memory, nil)
@@ -167,7 +167,7 @@ func TestARowThatCannotBeSentIsNotWritten(t *testing.T) {
 		_, ok := errors.AsType[*actito.ValidationError](s.customers.Push(t.Context(), s.memory, row))
 		assert.True(t, ok, name)
 		_, _, err := s.customers.Statement(row)
-		assert.ErrorIs(t, err, actito.ErrInvalid, name)
+		require.ErrorIs(t, err, actito.ErrInvalid, name)
 	}
 	require.ErrorIs(t, s.customers.Delete(t.Context(), s.memory, ""), actito.ErrInvalid)
 	s.empty()
@@ -201,7 +201,8 @@ func TestAStatementIsWhatPushRuns(t *testing.T) {
 			require.NoError(t, s.customers.Push(t.Context(), tx, row, opts...))
 			query, args, err := s.customers.Statement(row, opts...)
 			require.NoError(t, err)
-			assert.Equal(t, pushed, feed.Statement{Query: query, Args: args})
+			assert.Equal(t, pushed.Query, query)
+			assert.Equal(t, pushed.Args, args)
 		}
 	})
 }

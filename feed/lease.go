@@ -65,7 +65,7 @@ func (f *Feed) stand(ctx context.Context) (l Lease, until time.Time, err error) 
 type tenure struct {
 	*Feed
 	fence int64
-	ctx   context.Context // ends with it
+	ctx   context.Context //nolint:containedctx // it ends with the tenure
 	end   context.CancelCauseFunc
 
 	mu    sync.Mutex

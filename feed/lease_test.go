@@ -42,7 +42,7 @@ func TestOneOfManyDrains(t *testing.T) {
 			s.empty()
 			stops[n-1]()
 			assert.Len(t, s.server.Profiles("Customers"), 30+5*n)
-			assert.Equal(t, len(s.server.Events()), len(s.calls()), "nothing was sent for nothing")
+			assert.Len(t, s.calls(), len(s.server.Events()), "nothing was sent for nothing")
 		})
 	}
 }
@@ -184,7 +184,7 @@ func TestACallUnderWayEndsWithTheLease(t *testing.T) {
 func TestACallStartsOnlyWhileHalfTheLeaseIsLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var last time.Time
+		var last atomic.Pointer[time.Time]
 		beatsFail := func(_ context.Context, method string) error {
 			if method == "Beat" || method == "Apply" {
 				return errCut
@@ -193,7 +193,7 @@ func TestACallStartsOnlyWhileHalfTheLeaseIsLeft(t *testing.T) {
 		}
 		s := setup{before: beatsFail, wire: func(r *http.Request, _ string) *http.Response {
 			if r.Method == http.MethodPost {
-				last = time.Now()
+				last.Store(new(time.Now()))
 			}
 			return nil
 		}}.open(t)
@@ -204,7 +204,7 @@ func TestACallStartsOnlyWhileHalfTheLeaseIsLeft(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		stop()
-		assert.LessOrEqual(t, last.Sub(began), 15*time.Second)
+		assert.LessOrEqual(t, last.Load().Sub(began), 15*time.Second)
 	})
 }
 
@@ -240,7 +240,7 @@ func TestAPausedProcessChangesNothing(t *testing.T) {
 				calls := len(s.calls())
 				close(wakes)
 				synctest.Wait()
-				assert.Equal(t, calls, len(s.calls()), "nothing is sent by the old one")
+				assert.Zero(t, len(s.calls())-calls, "nothing is sent by the old one")
 				time.Sleep(5 * time.Second)
 				now, err := s.memory.Lease(t.Context())
 				require.NoError(t, err)

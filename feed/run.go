@@ -80,9 +80,9 @@ func (f *Feed) Drain(ctx context.Context) error {
 type drainer struct {
 	*tenure
 	lanes  []*laneState
-	once   bool // stop when nothing can go
-	stop   context.Context
-	finish func() // ends stop
+	once   bool            // stop when nothing can go
+	stop   context.Context //nolint:containedctx // it ends with the work
+	finish func()          // ends stop
 
 	urgent, others chan struct{} // a place for each call
 	done           chan outcome

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
@@ -122,7 +123,7 @@ func TestParentsOfWhatIsUrgentGoAheadToo(t *testing.T) {
 		began := time.Now()
 		s.push(customer{ID: "1", Email: "one@example.com"})
 		s.order(order{ID: "A", Customer: "1"})
-		assert.NoError(t, lines.Push(t.Context(), s.memory, line{ID: "A-1", Order: actito.Set("A")}, feed.MustTrigger()))
+		require.NoError(t, lines.Push(t.Context(), s.memory, line{ID: "A-1", Order: actito.Set("A")}, feed.MustTrigger()))
 		time.Sleep(10 * time.Second)
 		stop()
 		_, ok := s.server.Record("Lines", "A-1")
