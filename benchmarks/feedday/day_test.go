@@ -1,0 +1,59 @@
+package feedday
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	whole   = flag.Bool("whole", false, "play whole days of all shops, which takes minutes")
+	only    = flag.String("shops", "", "the shops to be played, by their signups a day, such as 500,5000")
+	onlyDay = flag.String("scenarios", "", "the days to be played, such as newsletter,sale day")
+)
+
+// TestDay prints a table of what each way makes of each day.
+func TestDay(t *testing.T) {
+	played, part := shops[:1], span{20 * time.Hour, 21 * time.Hour}
+	if *whole {
+		played, part = shops, span{0, 24 * time.Hour}
+	}
+	fmt.Println("| signups / orders a day | day | way | signups p50 | p99 | max | orders p50 | p99 | max | calls | imports of customers/headers/lines |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|")
+	for _, s := range played {
+		if *only != "" && !slices.Contains(strings.Split(*only, ","), fmt.Sprint(s.signups)) {
+			continue
+		}
+		for _, day := range scenarios {
+			if *onlyDay != "" && !slices.Contains(strings.Split(*onlyDay, ","), day.name) {
+				continue
+			}
+			playDay(t, newDemand(s, day, part))
+		}
+	}
+}
+
+// playDay plays a day in each way.
+func playDay(t *testing.T, d *demand) {
+	report := func(way string, f figures) {
+		fmt.Printf("| %.0f / %.0f | %s | %s | %v | %v | %s | %s |\n", d.shop.signups, d.shop.orders, d.name, way, f.signups, f.orders, f.calls, f.imports)
+	}
+	inBubble := func(way string, play func(t *testing.T) figures) {
+		synctest.Test(t, func(t *testing.T) {
+			report(way, play(t))
+		})
+	}
+	inBubble("feed, one by one", func(t *testing.T) figures { return byFeed(t, d, 0, false) })
+	inBubble("direct calls", func(t *testing.T) figures { return direct(t, d) })
+	report("bulk every two hours", everyTwoHours(d))
+	report("bound", bound(d))
+}
+
+var _ = os.Stdout
+var _ = pprof.StartCPUProfile
