@@ -207,14 +207,22 @@ func TestTheDocumentsCodeIsTested(t *testing.T) {
 		}
 		return strings.Join(lines, "\n")
 	}
-	for document, source := range map[string]string{"README.md": "readme_test.go", "docs/from-v4-imports.md": "docs_test.go"} {
-		tested := unindented(source)
+	const feeds = "integration/feed_docs_test.go" // it needs a database
+	for document, source := range map[string][]string{
+		"README.md":               {"readme_test.go", feeds},
+		"docs/from-v4-imports.md": {"docs_test.go"},
+		"docs/real-time.md":       {feeds},
+	} {
+		var tested string
+		for _, file := range source {
+			tested += unindented(file)
+		}
 		blocks := strings.Split(unindented(document), "```go\n")[1:]
 		require.NotEmpty(t, blocks)
 		for _, b := range blocks {
 			code, _, closed := strings.Cut(b, "```")
 			require.True(t, closed)
-			require.Contains(t, tested, strings.TrimSpace(code), document)
+			require.True(t, strings.Contains(tested, strings.TrimSpace(code)), "%s: no test has this code:\n%s", document, code)
 		}
 	}
 }

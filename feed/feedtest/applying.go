@@ -10,7 +10,7 @@ import (
 var applying = []contractTest{
 	{"removes what was delivered", false, func(s *subject) {
 		id := s.push(changed("a"), changed("a"), changed("b"))
-		s.hold("i", people, id[2])
+		s.hold("i", id[2])
 		s.note(feed.Note{Remove: []int64{id[0], id[2]}})
 		s.isPending(id[1])
 		s.isHeld("i")
@@ -25,7 +25,7 @@ var applying = []contractTest{
 	}},
 	{"parks what an import holds, and it holds it no more", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"))
-		s.hold("i", people, id...)
+		s.hold("i", id...)
 		s.park(id[0], "400")
 		s.isHeld("i", id[1])
 		s.isParked(id[0])
@@ -45,38 +45,38 @@ var applying = []contractTest{
 	}},
 	{"holds by an import", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"))
-		s.hold("i", people, id[0])
+		s.hold("i", id[0])
 		s.isPending(id[1])
 		s.isHeld("i", id[0])
 		s.is(s.event("a"), with(changed("a"), func(e *feed.Event) { e.Import = "i" }))
 	}},
 	{"holds more by the same import", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"))
-		s.hold("i", people, id[0])
-		s.hold("i", people, id[1])
+		s.hold("i", id[0])
+		s.hold("i", id[1])
 		s.isHeld("i", id...)
 	}},
 	{"holds nothing that another import holds", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"))
-		s.hold("i", people, id[0])
-		s.hold("j", people, id...)
+		s.hold("i", id[0])
+		s.hold("j", id...)
 		s.isHeld("i", id[0])
 		s.isHeld("j", id[1])
 	}},
 	{"holds nothing that is parked", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"))
 		s.park(id[0], "400")
-		s.hold("i", people, id...)
+		s.hold("i", id...)
 		s.isHeld("i", id[1])
 		s.isParked(id[0])
 	}},
 	{"releases what an import holds", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"), changed("c"))
-		s.hold("i", people, id[:2]...)
+		s.hold("i", id[:2]...)
 		s.note(feed.Note{Release: []int64{id[0], id[2]}})
 		s.isPending(id[0], id[2])
 		s.isHeld("i", id[1])
-		s.hold("j", people, id[0])
+		s.hold("j", id[0])
 		s.isHeld("j", id[0])
 	}},
 	{"puts events one by one", false, func(s *subject) {
@@ -88,7 +88,7 @@ var applying = []contractTest{
 	}},
 	{"releases one by one", false, func(s *subject) {
 		id := s.push(changed("a"))
-		s.hold("i", people, id...)
+		s.hold("i", id...)
 		s.note(feed.Note{Release: id, OneByOne: id, End: "i"})
 		s.is(s.event("a"), with(changed("a"), func(e *feed.Event) { e.Columns = 0 }))
 		s.isPending(id...)
@@ -109,7 +109,7 @@ var applying = []contractTest{
 	}},
 	{"notes all fields together", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"), changed("c"), changed("d"), changed("e"), changed("f"), changed("g"))
-		s.hold("i", people, id[4])
+		s.hold("i", id[4])
 		s.note(feed.Note{Sent: id[6:]})
 		s.note(feed.Note{
 			Remove: id[:1], Park: map[int64]feed.Parked{id[1]: parked("400")}, Hold: id[3:4], Release: id[4:5], OneByOne: id[5:6],
@@ -129,7 +129,7 @@ var applying = []contractTest{
 		}
 		id := s.push(events...)
 		many, rest := id[:1000], id[1000]
-		s.hold("i", people, many...)
+		s.hold("i", many...)
 		s.isHeld("i", many...)
 		s.note(feed.Note{Release: many})
 		s.isPending(id...)
@@ -182,8 +182,8 @@ var importing = []contractTest{
 		s.imported(feed.Import{ID: "i", Lane: people, At: noon, Handle: []byte("three")})
 	}},
 	{"is forgotten once it ended", false, func(s *subject) {
-		s.hold("i", people)
-		s.hold("j", people)
+		s.hold("i")
+		s.hold("j")
 		s.note(feed.Note{End: "i"})
 		s.imports("j")
 		s.note(feed.Note{End: "i"})
@@ -191,7 +191,7 @@ var importing = []contractTest{
 	}},
 	{"makes what was sent in its lane pending again when it ends", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"), in(orders, changed("c")))
-		s.hold("i", people)
+		s.hold("i")
 		s.note(feed.Note{Sent: id})
 		s.isPending()
 		s.note(feed.Note{End: "i"})
@@ -201,15 +201,15 @@ var importing = []contractTest{
 	}},
 	{"leaves other imports and what they hold when it ends", false, func(s *subject) {
 		id := s.push(changed("a"))
-		s.hold("j", people, id...)
-		s.hold("i", people)
+		s.hold("j", id...)
+		s.hold("i")
 		s.note(feed.Note{End: "i"})
 		s.isHeld("j", id...)
 		s.imports("j")
 	}},
 	{"changes nothing if it ends and is unknown", false, func(s *subject) {
 		id := s.push(changed("a"))
-		s.hold("j", people)
+		s.hold("j")
 		s.note(feed.Note{Sent: id})
 		s.note(feed.Note{End: "i"})
 		s.isPending()
@@ -217,7 +217,7 @@ var importing = []contractTest{
 	}},
 	{"ends with what it delivered and what it parked", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"), changed("c"))
-		s.hold("i", people, id[:2]...)
+		s.hold("i", id[:2]...)
 		s.note(feed.Note{Sent: id[2:]})
 		s.note(feed.Note{Remove: id[:1], Park: map[int64]feed.Parked{id[1]: parked("E")}, End: "i"})
 		s.imports()
@@ -230,7 +230,7 @@ var importing = []contractTest{
 // imports checks which imports have not ended.
 func (s *subject) imports(want ...string) {
 	s.Helper()
-	list, err := s.Imports(s.ctx)
+	list, err := s.Imports(s.Context())
 	s.ok(err)
 	got := make(map[string]bool)
 	for _, i := range list {
@@ -250,7 +250,7 @@ func (s *subject) imports(want ...string) {
 // imported checks an import.
 func (s *subject) imported(want feed.Import) {
 	s.Helper()
-	list, err := s.Imports(s.ctx)
+	list, err := s.Imports(s.Context())
 	s.ok(err)
 	for _, got := range list {
 		if got.ID == want.ID {

@@ -9,7 +9,7 @@ import (
 
 var leasing = []contractTest{
 	{"is nobody's at first", false, func(s *subject) {
-		l, err := s.Lease(s.ctx)
+		l, err := s.Lease(s.Context())
 		s.ok(err)
 		if l.Holder != "" {
 			s.Fatalf("the lease of an empty outbox is %+v", l)
@@ -23,7 +23,7 @@ var leasing = []contractTest{
 		s.leased(l)
 	}},
 	{"has a greater fence with every holder", false, func(s *subject) {
-		first, err := s.Lease(s.ctx)
+		first, err := s.Lease(s.Context())
 		s.ok(err)
 		last := first.Fence
 		for _, holder := range []string{"one", "two", "two"} {
@@ -33,7 +33,7 @@ var leasing = []contractTest{
 			}
 			last = l.Fence
 		}
-		s.ok(s.Release(s.ctx, last))
+		s.ok(s.Release(s.Context(), last))
 		if l := s.take("three"); l.Fence != last+1 {
 			s.Fatalf("got fence %d after %d was released, want the next one", l.Fence, last)
 		}
@@ -45,7 +45,7 @@ var leasing = []contractTest{
 			"beat":   {Fence: seen.Fence, Beat: seen.Beat - 1, Holder: seen.Holder},
 			"holder": {Fence: seen.Fence, Beat: seen.Beat, Holder: ""},
 		} {
-			if _, err := s.Take(s.ctx, other, "two"); err == nil {
+			if _, err := s.Take(s.Context(), other, "two"); err == nil {
 				s.Errorf("it was taken although it has another %s", name)
 				return
 			} else {
@@ -57,41 +57,41 @@ var leasing = []contractTest{
 	{"is not taken from a holder who gave a sign of life", false, func(s *subject) {
 		seen := s.take("one")
 		s.note(feed.Note{})
-		_, err := s.Take(s.ctx, seen, "two")
+		_, err := s.Take(s.Context(), seen, "two")
 		s.lost(err)
 		s.note(feed.Note{})
 	}},
 	{"is taken once of all who saw it", false, func(s *subject) {
-		seen, err := s.Lease(s.ctx)
+		seen, err := s.Lease(s.Context())
 		s.ok(err)
-		taken, err := s.Take(s.ctx, seen, "one")
+		taken, err := s.Take(s.Context(), seen, "one")
 		s.ok(err)
-		_, err = s.Take(s.ctx, seen, "two")
+		_, err = s.Take(s.Context(), seen, "two")
 		s.lost(err)
 		s.leased(taken)
 	}},
 	{"is given back", false, func(s *subject) {
 		l := s.take("one")
-		s.ok(s.Release(s.ctx, l.Fence))
-		after, err := s.Lease(s.ctx)
+		s.ok(s.Release(s.Context(), l.Fence))
+		after, err := s.Lease(s.Context())
 		s.ok(err)
 		if after.Holder != "" || after.Fence != l.Fence {
 			s.Fatalf("the lease is %+v after %+v was released", after, l)
 		}
-		_, err = s.Take(s.ctx, l, "two")
+		_, err = s.Take(s.Context(), l, "two")
 		s.lost(err)
 	}},
 	{"stays with a later holder", false, func(s *subject) {
 		old := s.take("one")
 		l := s.take("two")
-		s.ok(s.Release(s.ctx, old.Fence))
+		s.ok(s.Release(s.Context(), old.Fence))
 		s.leased(l)
 	}},
 	{"has a greater beat with every note", false, func(s *subject) {
 		l := s.take("one")
 		for range 3 {
 			s.note(feed.Note{})
-			next, err := s.Lease(s.ctx)
+			next, err := s.Lease(s.Context())
 			s.ok(err)
 			if next.Beat <= l.Beat || next.Fence != l.Fence || next.Holder != l.Holder {
 				s.Fatalf("the lease is %+v after %+v and a note", next, l)
@@ -130,14 +130,14 @@ var fencing = func() (tests []contractTest) {
 	} {
 		tests = append(tests, contractTest{tt.name, false, func(s *subject) {
 			id := s.push(changed("a"), changed("b"), changed("c"), changed("d"))
-			s.hold("i", people, id[1])
+			s.hold("i", id[1])
 			s.park(id[2], "400")
 			s.note(feed.Note{Sent: id[3:], Import: &feed.Import{ID: "i", Lane: people, Handle: []byte("handle")}})
 			old := s.lease
 			l := s.take("later")
 			before := s.look(id)
 			for _, fence := range []int64{old.Fence, l.Fence + 1, 0} {
-				s.lost(s.Apply(s.ctx, fence, tt.note(id[0], id[1], id[2], id[3])))
+				s.lost(s.Apply(s.Context(), fence, tt.note(id[0], id[1], id[2], id[3])))
 				s.leased(l)
 				if after := s.look(id); after != before {
 					s.Fatalf("before:\n%s\nafter:\n%s", before, after)
@@ -159,7 +159,7 @@ func (s *subject) look(id []int64) string {
 		}
 		all += show(e) + "\n"
 	}
-	imports, err := s.Imports(s.ctx)
+	imports, err := s.Imports(s.Context())
 	s.ok(err)
 	for _, i := range imports {
 		all += fmt.Sprintf("import %s of %s, %s, %q\n", i.ID, i.Lane, i.At.UTC().Format(time.RFC3339Nano), i.Handle)

@@ -11,7 +11,7 @@ import (
 // counts checks the backlog.
 func (s *subject) counts(want ...feed.Backlog) {
 	s.Helper()
-	got, err := s.Backlog(s.ctx)
+	got, err := s.Backlog(s.Context())
 	s.ok(err)
 	if !sameBacklog(got, want) {
 		s.Fatalf("got  %+v\nwant %+v", got, want)
@@ -62,7 +62,7 @@ var counting = []contractTest{
 	}},
 	{"counts what is pending, held and parked", false, func(s *subject) {
 		id := s.push(at(1, changed("a")), at(2, changed("b")), at(3, changed("c")), at(4, changed("d")), at(5, changed("e")), at(6, changed("f")))
-		s.hold("i", people, id[1:3]...)
+		s.hold("i", id[1:3]...)
 		s.park(id[0], "400")
 		s.counts(feed.Backlog{Lane: people, Columns: 7, Pending: 3, Held: 2, Parked: 1, Oldest: minute(2)})
 		s.note(feed.Note{Remove: id[1:3]})
@@ -82,7 +82,7 @@ var counting = []contractTest{
 // finds checks what Unpark or Discard found.
 func (s *subject) finds(method func(context.Context, int64) (bool, error), id int64, want bool) {
 	s.Helper()
-	found, err := method(s.ctx, id)
+	found, err := method(s.Context(), id)
 	s.ok(err)
 	if found != want {
 		s.Fatalf("event %d was found: %t, want %t", id, found, want)
@@ -96,23 +96,24 @@ var parking = []contractTest{
 			s.park(id[i], "400")
 		}
 		reason := parked("400")
-		events, err := s.Parked(s.ctx, 0, all)
+		events, err := s.Parked(s.Context(), 0, all)
 		s.ok(err)
 		s.sameIDs(events, []int64{id[0], id[1], id[3]})
 		s.is(events[1], with(in(orders, changed("a")), func(e *feed.Event) { e.Parked = &reason }))
-		events, err = s.Parked(s.ctx, id[0], 1)
+		events, err = s.Parked(s.Context(), id[0], 1)
 		s.ok(err)
 		s.sameIDs(events, id[1:2])
-		events, err = s.Parked(s.ctx, id[1], 2)
+		events, err = s.Parked(s.Context(), id[1], 2)
 		s.ok(err)
 		s.sameIDs(events, id[3:])
-		events, err = s.Parked(s.ctx, id[3], all)
+		events, err = s.Parked(s.Context(), id[3], all)
 		s.ok(err)
 		s.sameIDs(events, nil)
 	}},
 	{"is pending again once it is unparked", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"))
-		s.hold("i", people, id[0])
+		s.hold("i", id[0])
+		s.note(feed.Note{Sent: id[:1]})
 		s.park(id[0], "400")
 		s.park(id[1], "400")
 		s.finds(s.Unpark, id[0], true)
@@ -132,7 +133,7 @@ var parking = []contractTest{
 	}},
 	{"is not what is pending, held, sent or unknown", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"), changed("c"), changed("d"))
-		s.hold("i", people, id[1])
+		s.hold("i", id[1])
 		s.note(feed.Note{Sent: id[2:3], Remove: id[3:]})
 		for _, i := range id {
 			s.finds(s.Unpark, i, false)

@@ -61,7 +61,8 @@ func (m *Memory) Release(ctx context.Context, fence int64) error {
 	return nil
 }
 
-// Apply implements [feed.Store]. The fields of a note are applied in their order.
+// Apply implements [feed.Store]. The fields of a note are applied in their order. A note with more than 1,000 IDs in all, or
+// one that holds events but names no import, is an error.
 func (m *Memory) Apply(ctx context.Context, fence int64, n feed.Note) error {
 	done, err := m.start(ctx, "Apply")
 	if err != nil {
@@ -284,7 +285,7 @@ func (m *Memory) Unpark(ctx context.Context, i int64) (found bool, err error) {
 	if e, ok := m.events[id(i)]; !ok || e.Parked == nil {
 		return false, nil
 	}
-	m.change(i, func(e *feed.Event) { e.Parked = nil })
+	m.change(i, func(e *feed.Event) { e.Parked, e.Sent = nil, false })
 	return true, nil
 }
 

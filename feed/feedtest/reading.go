@@ -13,7 +13,7 @@ func (s *subject) pages(change func(*feed.Page), want ...int64) {
 	s.Helper()
 	p := feed.Page{Lanes: []string{people, orders}, Limit: all}
 	change(&p)
-	events, err := s.Page(s.ctx, p)
+	events, err := s.Page(s.Context(), p)
 	s.ok(err)
 	s.sameIDs(events, want)
 }
@@ -21,9 +21,10 @@ func (s *subject) pages(change func(*feed.Page), want ...int64) {
 var paging = []contractTest{
 	{"is empty at first", false, func(s *subject) { s.isPending() }},
 	{"has events in the order of their IDs", false, func(s *subject) {
-		id := s.push(changed("c"), in(orders, changed("b")), with(changed("a"), func(e *feed.Event) { e.Urgent, e.At = true, noon.Add(-time.Hour) }), in(orders, changed("c")))
+		older := with(changed("a"), func(e *feed.Event) { e.Urgent, e.At = true, noon.Add(-time.Hour) })
+		id := s.push(changed("c"), in(orders, changed("b")), older, in(orders, changed("c")))
 		s.isPending(id...)
-		s.hold("i", people, id[0], id[2])
+		s.hold("i", id[0], id[2])
 		s.note(feed.Note{Release: []int64{id[0]}})
 		s.note(feed.Note{Release: []int64{id[2]}})
 		s.isPending(id...)
@@ -39,7 +40,7 @@ var paging = []contractTest{
 	}},
 	{"leaves out what is held, parked or sent", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"), changed("c"), changed("d"))
-		s.hold("i", people, id[0])
+		s.hold("i", id[0])
 		s.note(feed.Note{Park: map[int64]feed.Parked{id[1]: parked("400")}, Sent: id[2:3]})
 		s.isPending(id[3])
 	}},
@@ -54,7 +55,9 @@ var paging = []contractTest{
 		s.pages(func(p *feed.Page) { p.Lanes = nil })
 	}},
 	{"has only urgent events, or all", false, func(s *subject) {
-		id := s.push(changed("a"), with(changed("b"), func(e *feed.Event) { e.Urgent = true }), with(changed("c"), func(e *feed.Event) { e.AtOnce = true }), in(orders, deleted("d")))
+		urgent := with(changed("b"), func(e *feed.Event) { e.Urgent = true })
+		atOnce := with(changed("c"), func(e *feed.Event) { e.AtOnce = true })
+		id := s.push(changed("a"), urgent, atOnce, in(orders, deleted("d")))
 		s.pages(func(p *feed.Page) { p.Urgent = true }, id[1], id[3])
 		s.pages(func(p *feed.Page) { p.Urgent, p.Lanes = true, []string{people} }, id[1])
 		s.isPending(id...)
@@ -84,7 +87,7 @@ var reading = []contractTest{
 	}},
 	{"are whole, in any state, by their IDs", false, func(s *subject) {
 		id := s.push(changed("b"), changed("a"), changed("b"), changed("a"), changed("c"), changed("b"))
-		s.hold("i", people, id[0])
+		s.hold("i", id[0])
 		s.note(feed.Note{Park: map[int64]feed.Parked{id[1]: parked("400")}, Sent: id[2:3]})
 		events := s.events(key("a"), key("b"))
 		s.sameIDs(events, []int64{id[0], id[1], id[2], id[3], id[5]})
@@ -101,7 +104,7 @@ var reading = []contractTest{
 			2: {id[0], id[1], id[3], id[4], id[5]},
 			4: id,
 		} {
-			events, err := s.Events(s.ctx, []feed.Key{key("c"), key("a"), key("b")}, limit)
+			events, err := s.Events(s.Context(), []feed.Key{key("c"), key("a"), key("b")}, limit)
 			s.ok(err)
 			s.sameIDs(events, want)
 		}
@@ -115,7 +118,7 @@ var reading = []contractTest{
 		}
 		id := s.push(events...)
 		s.sameIDs(s.events(keys...), id)
-		states, err := s.States(s.ctx, keys)
+		states, err := s.States(s.Context(), keys)
 		s.ok(err)
 		if len(states) != len(keys) {
 			s.Fatalf("got the states of %d keys, want %d", len(states), len(keys))
@@ -126,7 +129,7 @@ var reading = []contractTest{
 // tells checks the states of the keys a, b and c.
 func (s *subject) tells(want map[feed.Key]feed.State) {
 	s.Helper()
-	got, err := s.States(s.ctx, []feed.Key{key("a"), key("b"), key("c")})
+	got, err := s.States(s.Context(), []feed.Key{key("a"), key("b"), key("c")})
 	s.ok(err)
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		s.Fatalf("got  %+v\nwant %+v", got, want)
@@ -137,7 +140,7 @@ var states = []contractTest{
 	{"are none of keys that have no events", false, func(s *subject) {
 		s.push(changed("d"))
 		s.tells(nil)
-		none, err := s.States(s.ctx, nil)
+		none, err := s.States(s.Context(), nil)
 		s.ok(err)
 		if len(none) > 0 {
 			s.Fatalf("got the states %+v of no keys", none)
@@ -147,7 +150,7 @@ var states = []contractTest{
 		id := s.push(changed("a"), changed("a"), changed("b"), changed("c"))
 		free, held := feed.State{Any: true}, feed.State{Any: true, Held: true}
 		s.tells(map[feed.Key]feed.State{key("a"): free, key("b"): free, key("c"): free})
-		s.hold("i", people, id[1])
+		s.hold("i", id[1])
 		s.tells(map[feed.Key]feed.State{key("a"): held, key("b"): free, key("c"): free})
 		s.note(feed.Note{Park: map[int64]feed.Parked{id[2]: parked("400")}, Sent: id[3:]})
 		s.tells(map[feed.Key]feed.State{key("a"): held, key("b"): free, key("c"): free})
@@ -161,7 +164,7 @@ func (s *subject) holds(importID string, limit int) (events []feed.Event) {
 	s.Helper()
 	after := feed.Event{}
 	for {
-		part, err := s.Held(s.ctx, importID, after, limit)
+		part, err := s.Held(s.Context(), importID, after, limit)
 		s.ok(err)
 		if len(part) > limit {
 			s.Fatalf("got %d events, the limit is %d", len(part), limit)
@@ -178,7 +181,7 @@ func (s *subject) holds(importID string, limit int) (events []feed.Event) {
 
 var holding = []contractTest{
 	{"is nothing of an unknown import", false, func(s *subject) {
-		s.hold("i", people, s.push(changed("a"))...)
+		s.hold("i", s.push(changed("a"))...)
 		s.isHeld("j")
 		s.isHeld("")
 		s.isHeld("I")
@@ -192,8 +195,8 @@ var holding = []contractTest{
 		}
 		id := s.push(events...)
 		other := s.push(changed("a"), changed("c"))
-		s.hold("i", people, id...)
-		s.hold("j", people, other[0])
+		s.hold("i", id...)
+		s.hold("j", other[0])
 		whole := s.holds("i", all)
 		got := ids(whole)
 		slices.Sort(got)
@@ -213,12 +216,12 @@ var holding = []contractTest{
 	}},
 	{"goes on after an event that is gone", false, func(s *subject) {
 		id := s.push(changed("a"), changed("a"), changed("b"))
-		s.hold("i", people, id...)
-		first, err := s.Held(s.ctx, "i", feed.Event{}, 2)
+		s.hold("i", id...)
+		first, err := s.Held(s.Context(), "i", feed.Event{}, 2)
 		s.ok(err)
 		s.sameIDs(first, id[:2])
 		s.note(feed.Note{Remove: id[:2]})
-		rest, err := s.Held(s.ctx, "i", first[1], 2)
+		rest, err := s.Held(s.Context(), "i", first[1], 2)
 		s.ok(err)
 		s.sameIDs(rest, id[2:])
 	}},

@@ -56,9 +56,9 @@ var cancelling = func() (tests []contractTest) {
 		tests = append(tests, contractTest{tt.name, false, func(s *subject) {
 			id := s.push(changed("a"), changed("b"))
 			s.park(id[1], "400")
-			s.lease, _ = s.Lease(s.ctx)
+			s.lease, _ = s.Lease(s.Context())
 			before := s.look(id)
-			ctx, cancel := context.WithCancel(s.ctx)
+			ctx, cancel := context.WithCancel(s.Context())
 			cancel()
 			if err := tt.call(ctx, s, id[0], id[1]); !errors.Is(err, context.Canceled) {
 				s.Fatalf("got error %v, want context.Canceled", err)
@@ -78,12 +78,12 @@ func (s *subject) commits(statements ...feed.Statement) error {
 		s.writes.Lock()
 		defer s.writes.Unlock()
 	}
-	tx, err := s.open(s.ctx)
+	tx, err := s.open(s.Context())
 	if err != nil {
 		return err
 	}
 	for _, statement := range statements {
-		if _, err := tx.ExecContext(s.ctx, statement.Query, statement.Args...); err != nil {
+		if _, err := tx.ExecContext(s.Context(), statement.Query, statement.Args...); err != nil {
 			_ = tx.Rollback()
 			return err
 		}
@@ -97,7 +97,7 @@ func (s *subject) takes(seen feed.Lease, holder string) error {
 		s.writes.Lock()
 		defer s.writes.Unlock()
 	}
-	_, err := s.Take(s.ctx, seen, holder)
+	_, err := s.Take(s.Context(), seen, holder)
 	return err
 }
 
@@ -107,7 +107,7 @@ func (s *subject) applies(fence int64, n feed.Note) error {
 		s.writes.Lock()
 		defer s.writes.Unlock()
 	}
-	return s.Apply(s.ctx, fence, n)
+	return s.Apply(s.Context(), fence, n)
 }
 
 var sharing = []contractTest{
@@ -159,7 +159,7 @@ var sharing = []contractTest{
 		}
 	}},
 	{"one of several takes the lease", false, func(s *subject) {
-		seen, err := s.Lease(s.ctx)
+		seen, err := s.Lease(s.Context())
 		s.ok(err)
 		if taken := s.together(8, func(i int) error { return s.takes(seen, fmt.Sprint(i)) }); taken != 1 {
 			s.Fatalf("%d took the lease, want 1", taken)
@@ -169,7 +169,7 @@ var sharing = []contractTest{
 		id := s.push(changed("a"))
 		s.take("first")
 		for range 20 {
-			seen, err := s.Lease(s.ctx)
+			seen, err := s.Lease(s.Context())
 			s.ok(err)
 			var taken atomic.Bool
 			worked := s.together(5, func(i int) error {

@@ -30,7 +30,6 @@ const all = 10_000
 type subject struct {
 	*testing.T
 	feed.Store
-	ctx       context.Context
 	open      func(context.Context) (Transaction, error)
 	oneWriter bool
 	writes    sync.Mutex // with oneWriter
@@ -39,7 +38,7 @@ type subject struct {
 
 func newSubject(t *testing.T, open Open, o options) *subject {
 	outbox := open(t)
-	return &subject{T: t, Store: outbox.Store, ctx: t.Context(), open: outbox.Begin, oneWriter: o.oneWriter}
+	return &subject{T: t, Store: outbox.Store, open: outbox.Begin, oneWriter: o.oneWriter}
 }
 
 // key is one of the right length.
@@ -77,8 +76,9 @@ func parked(code string) feed.Parked {
 // begin opens a transaction.
 func (s *subject) begin() Transaction {
 	s.Helper()
-	tx, err := s.open(s.ctx)
+	tx, err := s.open(s.Context())
 	s.ok(err)
+	s.Cleanup(func() { _ = tx.Rollback() }) // of a test that failed
 	return tx
 }
 
@@ -86,7 +86,7 @@ func (s *subject) begin() Transaction {
 func (s *subject) write(tx feed.Execer, statements ...feed.Statement) {
 	s.Helper()
 	for _, statement := range statements {
-		_, err := tx.ExecContext(s.ctx, statement.Query, statement.Args...)
+		_, err := tx.ExecContext(s.Context(), statement.Query, statement.Args...)
 		s.ok(err)
 	}
 }
@@ -132,7 +132,7 @@ func (s *subject) commit(events []feed.Event, statements []feed.Statement) []int
 func (s *subject) events(keys ...feed.Key) []feed.Event {
 	s.Helper()
 	slices.Sort(keys)
-	events, err := s.Events(s.ctx, slices.Compact(keys), all)
+	events, err := s.Events(s.Context(), slices.Compact(keys), all)
 	s.ok(err)
 	return events
 }
@@ -150,9 +150,9 @@ func (s *subject) event(name string) feed.Event {
 // take makes the test the holder of the lease.
 func (s *subject) take(holder string) feed.Lease {
 	s.Helper()
-	seen, err := s.Lease(s.ctx)
+	seen, err := s.Lease(s.Context())
 	s.ok(err)
-	s.lease, err = s.Take(s.ctx, seen, holder)
+	s.lease, err = s.Take(s.Context(), seen, holder)
 	s.ok(err)
 	return s.lease
 }
@@ -163,13 +163,13 @@ func (s *subject) note(n feed.Note) {
 	if s.lease.Fence == 0 {
 		s.take("test")
 	}
-	s.ok(s.Apply(s.ctx, s.lease.Fence, n))
+	s.ok(s.Apply(s.Context(), s.lease.Fence, n))
 }
 
-// hold makes an import of a lane hold events.
-func (s *subject) hold(importID, lane string, ids ...int64) {
+// hold makes an import of people hold events.
+func (s *subject) hold(importID string, ids ...int64) {
 	s.Helper()
-	s.note(feed.Note{Hold: ids, Import: &feed.Import{ID: importID, Lane: lane, At: noon}})
+	s.note(feed.Note{Hold: ids, Import: &feed.Import{ID: importID, Lane: people, At: noon}})
 }
 
 func (s *subject) park(id int64, code string) {
@@ -180,7 +180,7 @@ func (s *subject) park(id int64, code string) {
 // page reads the pending events of both lanes.
 func (s *subject) page() []feed.Event {
 	s.Helper()
-	events, err := s.Page(s.ctx, feed.Page{Lanes: []string{people, orders}, Limit: all})
+	events, err := s.Page(s.Context(), feed.Page{Lanes: []string{people, orders}, Limit: all})
 	s.ok(err)
 	return events
 }
@@ -194,7 +194,7 @@ func (s *subject) isPending(want ...int64) {
 // isHeld checks which events an import holds.
 func (s *subject) isHeld(importID string, want ...int64) {
 	s.Helper()
-	events, err := s.Held(s.ctx, importID, feed.Event{}, all)
+	events, err := s.Held(s.Context(), importID, feed.Event{}, all)
 	s.ok(err)
 	got := ids(events)
 	slices.Sort(got)
@@ -204,7 +204,7 @@ func (s *subject) isHeld(importID string, want ...int64) {
 // isParked checks which events are.
 func (s *subject) isParked(want ...int64) {
 	s.Helper()
-	events, err := s.Parked(s.ctx, 0, all)
+	events, err := s.Parked(s.Context(), 0, all)
 	s.ok(err)
 	s.sameIDs(events, want)
 }
@@ -242,7 +242,7 @@ func (s *subject) is(got, want feed.Event) {
 // leased checks the lease.
 func (s *subject) leased(want feed.Lease) {
 	s.Helper()
-	got, err := s.Lease(s.ctx)
+	got, err := s.Lease(s.Context())
 	s.ok(err)
 	if got != want {
 		s.Fatalf("the lease is %+v, want %+v", got, want)
