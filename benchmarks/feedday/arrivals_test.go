@@ -8,10 +8,15 @@ import (
 // shop is how much comes in on a normal day.
 type shop struct {
 	signups, orders float64
-	kept            int // calls a minute that the client keeps for real time
+	kept            int             // calls a minute that the client keeps for real time
+	stale           []time.Duration // given to SpillToBulk
 }
 
-var shops = []shop{{40, 100, 20}, {500, 3_000, 20}, {5_000, 30_000, 20}, {20_000, 150_000, 60}}
+var (
+	halfAnHour = []time.Duration{30 * time.Minute}
+	both       = []time.Duration{30 * time.Minute, 2 * time.Hour}
+	shops      = []shop{{40, 100, 20, halfAnHour}, {500, 3_000, 20, halfAnHour}, {5_000, 30_000, 80, both}, {20_000, 150_000, 80, both}}
+)
 
 // scenario is a kind of day.
 type scenario struct {

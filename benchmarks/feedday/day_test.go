@@ -49,7 +49,9 @@ func playDay(t *testing.T, d *demand) {
 			report(way, play(t))
 		})
 	}
-	inBubble("feed, one by one", func(t *testing.T) figures { return byFeed(t, d, 0, false) })
+	for _, staleness := range d.stale {
+		inBubble("feed, "+short(staleness), func(t *testing.T) figures { return byFeed(t, d, staleness, false) })
+	}
 	inBubble("direct calls", func(t *testing.T) figures { return direct(t, d) })
 	report("bulk every two hours", everyTwoHours(d))
 	report("bound", bound(d))

@@ -117,7 +117,7 @@ func quantilesOf(staleness []time.Duration) (q quantiles) {
 func (q quantiles) String() string {
 	text := short(q.p50) + " | " + short(q.p99) + " | " + short(q.max)
 	if q.lost > 0 {
-		text += fmt.Sprintf(" (%.1f %% lost)", 100*float64(q.lost)/float64(q.all))
+		text += fmt.Sprintf(" (%.1f %% not)", 100*float64(q.lost)/float64(q.all))
 	}
 	return text
 }
@@ -133,7 +133,7 @@ func short(d time.Duration) string {
 		return fmt.Sprintf("%.2f s", d.Seconds())
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%.0f s", d.Seconds())
-	case d < 2*time.Hour:
+	case d <= 2*time.Hour:
 		return fmt.Sprintf("%.0f min", d.Minutes())
 	}
 	return fmt.Sprintf("%.1f h", d.Hours())
