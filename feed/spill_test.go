@@ -145,7 +145,7 @@ func TestABacklogSpillsWithinTheStaleness(t *testing.T) {
 		stop := s.run(s.feed)
 		defer stop()
 		s.untilDelivered(staleness + 2*time.Minute)
-		assert.Len(t, s.server.Records("Orders"), 5000)
+		assert.Equal(t, 5000, len(s.server.Records("Orders")))
 		imports := s.server.Imports()
 		require.NotEmpty(t, imports)
 		calls := len(s.server.Requests(actitotest.OpRecordUpsert))
