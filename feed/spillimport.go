@@ -263,7 +263,7 @@ func (s *importer) await(i *Import, e *actito.Execution) (_ *actito.Execution, r
 	}
 	ctx, cancel := s.bounded(onceWait)
 	defer cancel()
-	latest, err := executions.Wait(ctx, e)
+	latest, err := executions.Wait(ctx, e, actito.Background()) // polling would wait for as long as there is a backlog of calls
 	return cmp.Or(latest, e), err != nil && ctx.Err() != nil && !latest.Ended(), err
 }
 
