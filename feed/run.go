@@ -71,6 +71,7 @@ type drainer struct {
 	mu      sync.Mutex
 	busy    map[Key]bool // somebody works on it
 	imports int          // lanes that are at work on an import
+	ended   int          // how much of both has ended
 }
 
 // drain works until ctx ends, the lease is lost, or with once, nothing can go.
@@ -116,11 +117,14 @@ func (f *Feed) drain(ctx context.Context, fence int64, until time.Time, lanes []
 	}
 }
 
-// idle reports whether nothing is under way.
-func (d *drainer) idle() bool {
+// idleSince counts what has ended, and is -1 while something is under way.
+func (d *drainer) idleSince() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.busy) == 0 && d.imports == 0
+	if len(d.busy) > 0 || d.imports > 0 {
+		return -1
+	}
+	return d.ended
 }
 
 // importing counts lanes that are at work on an import.
@@ -128,6 +132,7 @@ func (d *drainer) importing(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.imports += n
+	d.ended++
 }
 
 // reserve makes a key busy. It is false if it is already.
@@ -147,4 +152,5 @@ func (d *drainer) free(keys ...Key) {
 	for _, k := range keys {
 		delete(d.busy, k)
 	}
+	d.ended += len(keys)
 }

@@ -1,7 +1,6 @@
 package feed_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -20,6 +19,9 @@ import (
 // staleness is that of the lanes of a bulkShop.
 const staleness = 30 * time.Minute
 
+// slow is a licence with which a small backlog is one.
+var slow = actito.RateLimit{CallsPerMinute: 20, RealTimeCalls: 5}
+
 // item is a row without parents, some of whose columns may be unset.
 type item struct {
 	ID    string              `actito:"itemID,key"`
@@ -37,6 +39,7 @@ type bulkOptions struct {
 	server []actitotest.Option
 	quota  actito.Quota
 	empty  []actito.EmptyCells
+	rate   actito.RateLimit
 }
 
 func newBulkShop(t *testing.T, o bulkOptions) *bulkShop {
@@ -52,20 +55,22 @@ func newBulkShop(t *testing.T, o bulkOptions) *bulkShop {
 		},
 	})
 	var err error
-	s.client, err = actito.New(s.server.APIKey, "Shop", actito.WithBaseURL(s.server.URL), actito.WithQuota(o.quota),
+	s.client, err = actito.New(s.server.APIKey, "Shop", actito.WithBaseURL(s.server.URL), actito.WithQuota(o.quota), actito.WithRateLimit(o.rate),
 		actito.WithHTTPClient(&http.Client{Transport: s.server.Transport()}))
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		_ = s.client.Close()
 		s.server.Close()
 	})
-	s.feed, s.customers, s.orders, s.items = s.openBulk(o.empty...)
+	s.feed, s.customers, s.orders, s.items = s.openBulk(s.memory, o.empty...)
 	return s
 }
 
 // openBulk opens the feed of another process.
-func (s *bulkShop) openBulk(empty ...actito.EmptyCells) (*feed.Feed, *feed.Lane[customer], *feed.Lane[order], *feed.Lane[item]) {
-	f, err := feed.Open(s.client, s.memory)
+func (s *bulkShop) openBulk(
+	store feed.Store, empty ...actito.EmptyCells,
+) (*feed.Feed, *feed.Lane[customer], *feed.Lane[order], *feed.Lane[item]) {
+	f, err := feed.Open(s.client, store)
 	require.NoError(s.t, err)
 	customers, err := actito.Profiles[customer](s.client, "Customers")
 	require.NoError(s.t, err)
@@ -112,7 +117,7 @@ func (s *bulkShop) until(what string, within time.Duration, so func() bool) {
 	}
 }
 
-func (s *bulkShop) untilHeld() {
+func (s *bulkShop) untilSent() {
 	s.t.Helper()
 	s.until("an import holds rows and was started", staleness, func() bool {
 		_, held, _ := s.pending()
@@ -153,7 +158,5 @@ func TestABacklogSpillsWithinTheStaleness(t *testing.T) {
 		assert.Len(t, imports, 1)
 		assert.Equal(t, 5000, calls+imports[0].Rows)
 		assert.Greater(t, imports[0].Time.Sub(began), staleness/2, "an import starts late")
-		_, err := s.memory.Imports(context.Background())
-		require.NoError(t, err)
 	})
 }

@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"log/slog"
 	"slices"
 	"time"
 
@@ -80,41 +79,11 @@ func (d *drainer) deadline(l *laneState) time.Duration {
 	return age
 }
 
-// due reports whether the lane's import is due, of the rows with these columns.
-func (s *importer) due() (columns int64, due bool) {
-	if time.Now().Before(s.next) || !s.l.open() {
-		return 0, false
-	}
-	backlog, err := s.store.Backlog(s.stop)
-	o := outlook{now: time.Now(), pace: s.l.perMinute(), lasts: s.l.lasts(), deadline: s.deadline(s.l)}
-	for i := range backlog {
-		if backlog[i].Lane == s.l.name {
-			o.add(&backlog[i])
-		}
-	}
-	if err == nil && o.worth() {
-		due, err = s.tooLate(&o)
-	}
-	if err == nil && due {
-		var u actito.Usage
-		if u, err = s.usage(); err == nil {
-			wait := spared(u, s.last, o.now)
-			s.next = o.now.Add(wait)
-			due = wait == 0
-		}
-	}
-	if err != nil && s.stop.Err() == nil {
-		s.log.LogAttrs(s.stop, slog.LevelWarn, "feed: it cannot be told whether an import is due", slog.String("lane", s.l.name), slog.Any("error", err))
-		s.next = time.Now().Add(time.Minute)
-	}
-	return o.columns, due && err == nil
-}
-
 // tooLate reports whether calls alone would be too late for some event that can go.
-func (s *importer) tooLate(o *outlook) (bool, error) {
+func (s *importer) tooLate(l *laneState, o *outlook) (bool, error) {
 	n, after := 0, int64(0)
 	for {
-		events, err := s.store.Page(s.stop, Page{Lanes: []string{s.l.name}, After: after, Limit: claimPage})
+		events, err := s.store.Page(s.stop, Page{Lanes: []string{l.name}, After: after, Limit: claimPage})
 		if err != nil {
 			return false, err
 		}
@@ -144,8 +113,8 @@ func (s *importer) tooLate(o *outlook) (bool, error) {
 	}
 }
 
-// usage asks for the budget of the lane's table.
-func (s *importer) usage() (actito.Usage, error) {
-	in, _ := s.l.table.file("usage", nil, actito.Columns(s.l.key))
-	return s.l.table.Client().Quota.Usage(s.stop, in.Destination.TableID)
+// usage asks for the budget of a lane's table.
+func (s *importer) usage(l *laneState) (actito.Usage, error) {
+	in, _ := l.table.file("usage", nil, actito.Columns(l.key))
+	return l.table.Client().Quota.Usage(s.stop, in.Destination.TableID)
 }

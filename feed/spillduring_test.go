@@ -82,7 +82,7 @@ func TestWhatComesDuringAnImportGoesAfterIt(t *testing.T) {
 		}
 		stop := s.run(s.feed)
 		defer stop()
-		s.untilHeld()
+		s.untilSent()
 		held := table(t, s.server.Imports()[0])
 		row := func(n int) string { return held[n][slices.Index(held[0], "customerID")] }
 		newer, optOut, deleted, again := row(1), row(2), row(3), row(4)

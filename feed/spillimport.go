@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -22,7 +21,8 @@ const (
 	refusedFor   = time.Hour       // a lane whose imports are refused, or fail as a whole, goes by calls alone
 	onceFindOut  = 3 * time.Minute // of Drain: the service's list of executions needs two to be sure
 	onceWait     = 10 * time.Second
-	mostBadRows  = 10 // rows that no file can hold, after which the file is given up
+	longest      = 24 * time.Hour // an import that still runs then is in doubt: newer rows do not wait for ever
+	mostBadRows  = 10             // rows that no file can hold, after which the file is given up
 	slowestRetry = 10 * time.Minute
 )
 
@@ -31,7 +31,7 @@ type importer struct {
 	*drainer
 	l        *laneState
 	next     time.Time // when to look again whether one is due
-	last     time.Time // when the last one began
+	joined   time.Time // the wave that was joined last
 	failures int       // to start one, in a row
 }
 
@@ -45,8 +45,11 @@ func (d *drainer) spills(l *laneState) {
 		return
 	}
 	for {
-		if columns, due := s.due(); due && !s.start(columns) {
-			return
+		if columns, due := s.due(); due {
+			if !s.start(columns) {
+				return
+			}
+			s.l.isThrough()
 		}
 		d.importing(-1)
 		err := sleep(d.stop, spillEvery)
@@ -81,8 +84,8 @@ func (s *importer) goOn() (over bool) {
 			case !s.follow(i, nil):
 				return false
 			}
-			if i.Lane == s.l.name && i.At.After(s.last) {
-				s.last = i.At
+			if i.Lane == s.l.name && i.At.After(s.l.lastBegan()) {
+				s.l.begins(i.At)
 			}
 		}
 		return true
@@ -101,7 +104,7 @@ func (s *importer) start(columns int64) (over bool) {
 		return s.end(i, "too few rows", nil, released) == nil
 	default:
 		if err = s.calm(s.stop); err == nil {
-			s.last = i.At
+			s.l.begins(i.At)
 			s.log.LogAttrs(s.ctx, slog.LevelInfo, "feed: an import starts", slog.String("lane", s.l.name), slog.String("import", i.ID),
 				slog.Int("rows", c.rows))
 			e, err = s.send(&i, c)
@@ -178,12 +181,12 @@ func (s *importer) notStarted(i Import, err error) (over bool) {
 // end takes all that an import holds from it, and forgets it. After a crash it is done again: what was taken is not
 // held any more, and what is left meets the same verdict.
 func (s *importer) end(i Import, how string, err error, note func([]int64) Note) error {
+	attrs := []slog.Attr{slog.String("lane", s.l.name), slog.String("import", i.ID), slog.String("how", how)}
 	level := slog.LevelInfo
 	if err != nil {
-		level = slog.LevelWarn
+		level, attrs = slog.LevelWarn, append(attrs, slog.Any("error", err))
 	}
-	s.log.LogAttrs(s.ctx, level, "feed: an import has ended", slog.String("lane", s.l.name), slog.String("import", i.ID),
-		slog.String("how", how), slog.Any("error", err))
+	s.log.LogAttrs(s.ctx, level, "feed: an import has ended", attrs...)
 	if err := s.each(i.ID, note); err != nil {
 		return err
 	}
@@ -263,8 +266,12 @@ func (s *importer) await(i *Import, e *actito.Execution) (_ *actito.Execution, r
 	}
 	ctx, cancel := s.bounded(onceWait)
 	defer cancel()
-	latest, err := executions.Wait(ctx, e, actito.Background()) // polling would wait for as long as there is a backlog of calls
-	return cmp.Or(latest, e), err != nil && ctx.Err() != nil && !latest.Ended(), err
+	until, cancelUntil := context.WithDeadline(ctx, i.At.Add(longest))
+	defer cancelUntil()
+	// As work of the class Polling it would wait for as long as calls have a backlog.
+	e, err = executions.Wait(until, e, actito.Background())
+	running = err != nil && !e.Ended() && (s.stop.Err() != nil || ctx.Err() != nil && time.Since(i.At) < longest)
+	return e, running, err
 }
 
 // bounded is the context of a wait, which is short with once.
@@ -287,7 +294,7 @@ func (s *importer) park(i *Import, e *actito.Execution) error {
 	rows := 0
 	for r, err := range s.l.table.Rejects(s.stop, e) {
 		switch {
-		case err != nil && (actito.Retryable(err) || s.stop.Err() != nil):
+		case err != nil && (unread(err) || s.stop.Err() != nil):
 			return err
 		case err != nil:
 			return fmt.Errorf("%w: %w", errUnmatched, err)
@@ -312,6 +319,12 @@ func (s *importer) park(i *Import, e *actito.Execution) error {
 	s.log.LogAttrs(s.ctx, slog.LevelWarn, "feed: an import rejected rows, which are parked", slog.String("lane", s.l.name),
 		slog.String("import", i.ID), slog.Int("rows", rows))
 	return nil
+}
+
+// unread reports whether rejects may be read later: no answer came, or not all of it.
+func unread(err error) bool {
+	api, ok := errors.AsType[*actito.APIError](err)
+	return actito.Retryable(err) || ok && api.Status < http.StatusMultipleChoices
 }
 
 // parkedBy is why a row was rejected, without its values.
