@@ -87,33 +87,34 @@ func (s *importer) turn() (bool, error) {
 	return due, nil
 }
 
-// starts reports whether a wave is due because some lane's events would be too late, and the budget of that lane allows
-// it.
+// starts reports whether a wave is due because some lane's events would be too late, and the budgets of all lanes that
+// would join allow it: rows whose children cannot go are of no use to anybody.
 func (s *importer) starts() (bool, error) {
 	backlog, err := s.store.Backlog(s.stop)
 	if err != nil {
 		return false, err
 	}
+	late := false
+	wait := time.Duration(0)
 	for _, l := range s.wave(s.l) {
 		o := s.outlook(l, backlog)
-		if !o.worth() {
-			continue
+		if !late && o.worth() {
+			if late, err = s.tooLate(l, &o); err != nil {
+				return false, err
+			}
 		}
-		late, err := s.tooLate(l, &o)
-		if err != nil {
-			return false, err
-		}
-		if late {
+		if o.together >= leastRows {
 			u, err := s.usage(l)
 			if err != nil {
 				return false, err
 			}
-			wait := spared(u, l.lastBegan(), o.now)
-			s.next = o.now.Add(wait)
-			return wait == 0, nil
+			wait = max(wait, spared(u, l.lastBegan(), o.now))
 		}
 	}
-	return false, nil
+	if late {
+		s.next = time.Now().Add(wait)
+	}
+	return late && wait == 0, nil
 }
 
 // joins reports whether a wave that is there takes the lane's rows along: not if they are few, or calls are as fast.
