@@ -108,7 +108,8 @@ func (s *importer) starts() (bool, error) {
 			if err != nil {
 				return false, err
 			}
-			wait = max(wait, spared(u, l.lastBegan(), o.now))
+			began := l.lastBegan().Add(l.lasts() - o.lasts) // its turn comes when those before it have ended
+			wait = max(wait, spared(u, began, o.now))
 		}
 	}
 	if late {

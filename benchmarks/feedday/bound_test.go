@@ -13,11 +13,12 @@ const perMinute = 100
 //
 // Signups: all calls of the licence are theirs, and each starts at once, or as soon as the last 60 seconds have room.
 //
-// Orders: what share of them can be there within a time, whatever is foreseen? By calls, at most as many as a queue of
-// their own delivers that gets all calls but those of the signups, and drops what would be late. By import, at most as
-// many as come in the twelve best stretches of the day that end when an import starts, and are as long as the time less
-// the two minutes that the shortest import takes. A quantile is the least time in which that many can be there. An order
-// that goes partly by call and partly by import is not thought of.
+// Orders: each goes either by calls or by imports, those of all three tables at once, and the whole day is foreseen. The
+// calls are all of the licence's but those of the signups. Twelve imports take along what came in since as long before as
+// is still in time, two minutes, the shortest import, included. What comes in between them is called for, first come
+// first served, and what would be late is left out. Of all moments for the imports the best are taken, to a minute. A
+// quantile is the least time in which that many orders can be there. What goes partly by call and partly by import is not
+// thought of.
 func bound(d *demand) figures {
 	f := figures{signups: d.signupBound(), calls: "", imports: ""}
 	f.orders.all = len(d.orders)
@@ -39,84 +40,88 @@ func (d *demand) signupBound() quantiles {
 	return quantilesOf(staleness)
 }
 
-// orderBound is the least time, to a second, within which a share of the orders can be there.
+// orderBound is the least time, to a minute, within which a share of the orders can be there.
 func (d *demand) orderBound(share float64) time.Duration {
 	const atLeast = (2 + 1) * callTime // the lines go at once
-	wanted := int(math.Ceil(share * float64(len(d.orders))))
-	if wanted == 0 || d.inTime(atLeast) >= wanted {
-		return atLeast
-	}
-	shortest, longest := 0, 48*60*60 // s
+	late := len(d.orders) - int(math.Ceil(share*float64(len(d.orders))))
+	shortest, longest := 0, 2*60+2 // by imports alone
 	for shortest < longest {
 		middle := (shortest + longest) / 2
-		if d.inTime(time.Duration(middle)*time.Second) >= wanted {
+		if d.late(middle) <= late {
 			longest = middle
 		} else {
 			shortest = middle + 1
 		}
 	}
-	return time.Duration(shortest) * time.Second
+	return max(atLeast, time.Duration(shortest-1)*time.Minute) // a minute less was too little
 }
 
-// inTime is how many orders can be there within a time, at most.
-func (d *demand) inTime(within time.Duration) int {
-	return min(len(d.orders), d.byCalls(within)+d.byImports(within-queueTime-runTime))
-}
-
-// byCalls counts what calls deliver within a time. Signups take the calls of their minute first.
-func (d *demand) byCalls(within time.Duration) (n int) {
-	const calls = 2 + linesOfOrder
-	free := 0.0
-	last := d.from
-	signup := 0
-	for i := 0; i < len(d.orders); {
-		pushed := d.orders[i]
-		// A queue that is empty cannot save up more than a minute's calls.
-		now := max(last, pushed)
-		free = min(perMinute, free+(now-last).Minutes()*perMinute)
-		last = now
-		for ; signup < len(d.signups) && d.signups[signup] <= now; signup++ {
-			free--
-		}
-		if free < calls { // wait for it
-			last += time.Duration((calls - free) / perMinute * float64(time.Minute))
-			free = calls
-		}
-		if last-pushed > within {
-			i++ // too late, and no calls spent on it
-			continue
-		}
-		free -= calls
-		n++
-		i++
-	}
-	return n
-}
-
-// byImports counts the orders of the twelve best stretches of a length.
-func (d *demand) byImports(length time.Duration) int {
-	const imports = 12
-	if length <= 0 {
-		return 0
-	}
-	const step = time.Minute
-	stretch := int((length + step - 1) / step) // more than there is
-	counts := make([]int, int(d.to/step)+1)
+// minutes are the orders of each minute of a day, and as many as its calls deliver.
+func (d *demand) minutes() (orders, calls []int) {
+	const perOrder = 2 + linesOfOrder
+	day := int((24 * time.Hour) / time.Minute)
+	orders, signups := make([]int, day), make([]int, day)
 	for _, at := range d.orders {
-		counts[at/step]++
+		orders[at/time.Minute]++
 	}
-	sums := make([]int, len(counts)+1)
-	for i, c := range counts {
-		sums[i+1] = sums[i] + c
+	for _, at := range d.signups {
+		signups[at/time.Minute]++
 	}
-	best := make([]int, len(sums))
-	for range imports {
-		next := slices.Clone(best)
-		for i := 1; i < len(next); i++ {
-			from := max(0, i-stretch)
-			next[i] = max(next[i-1], best[from]+sums[i]-sums[from])
+	left := 0
+	for _, n := range signups {
+		left += max(0, perMinute-n)
+		calls = append(calls, left/perOrder)
+		left %= perOrder
+	}
+	return orders, calls
+}
+
+// late is how many orders at least take longer than so many minutes.
+func (d *demand) late(within int) int {
+	const imports = 12
+	orders, calls := d.minutes()
+	day := len(orders)
+	sums := make([]int, day+1)
+	for m, n := range calls {
+		sums[m+1] = sums[m] + n
+	}
+	inTime := func(m int) int { return sums[min(day, m+within+1)] - sums[m] + max(0, m+within+1-day)*perMinute }
+	stretch := max(0, within-2) // that an import takes along
+	most := (within + 2) * perMinute
+	// least[m][k][q] are the late ones before minute m, if k imports were made and q orders wait for calls then.
+	least := make([][][]int32, day+1)
+	reach := func(m, k, q int, late int32) {
+		if least[m] == nil {
+			least[m] = make([][]int32, imports+1)
 		}
-		best = next
+		if least[m][k] == nil {
+			least[m][k] = slices.Repeat([]int32{math.MaxInt32}, most/5+1)
+		}
+		q = min(q, most/5)
+		least[m][k][q] = min(least[m][k][q], late)
 	}
-	return best[len(best)-1]
+	reach(0, 0, 0, 0)
+	for m := range day {
+		for k, queues := range least[m] {
+			for q, late := range queues {
+				if late == math.MaxInt32 {
+					continue
+				}
+				waiting := q + orders[m]
+				over := max(0, waiting-inTime(m))
+				reach(m+1, k, max(0, waiting-over-calls[m]), late+int32(over))
+				if end := min(day, m+stretch); stretch > 0 && k < imports && orders[m] > 0 {
+					reach(end, k+1, max(0, q-(sums[end]-sums[m])), late)
+				}
+			}
+		}
+		least[m] = nil
+	}
+	best := int32(math.MaxInt32)
+	for _, queues := range least[day] {
+		for _, late := range queues {
+			best = min(best, late)
+		}
+	}
+	return int(best)
 }

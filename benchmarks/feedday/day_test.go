@@ -3,8 +3,6 @@ package feedday
 import (
 	"flag"
 	"fmt"
-	"os"
-	"runtime/pprof"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +37,23 @@ func TestDay(t *testing.T) {
 	}
 }
 
+// The service that answers itself is as good as the fake: both make the same of an hour that spills.
+func TestDayIsTheSameWithTheWholeFake(t *testing.T) {
+	d := newDemand(shop{500, 3_000, 20, nil}, scenario{"newsletter", 2, true}, span{20 * time.Hour, 21 * time.Hour})
+	var all [2]figures
+	for i := range all {
+		synctest.Test(t, func(t *testing.T) {
+			all[i] = byFeed(t, d, 15*time.Minute, i == 1)
+		})
+	}
+	if all[0].signups.lost+all[0].orders.lost > 0 || all[0].imports == "0/0/0" {
+		t.Errorf("not all arrived, or nothing spilled: %+v", all[0])
+	}
+	if all[0].imports != all[1].imports || all[0].signups != all[1].signups || all[0].orders.p50.Round(time.Second) != all[1].orders.p50.Round(time.Second) {
+		t.Errorf("the light service: %+v\nthe whole fake: %+v", all[0], all[1])
+	}
+}
+
 // playDay plays a day in each way.
 func playDay(t *testing.T, d *demand) {
 	report := func(way string, f figures) {
@@ -56,6 +71,3 @@ func playDay(t *testing.T, d *demand) {
 	report("bulk every two hours", everyTwoHours(d))
 	report("bound", bound(d))
 }
-
-var _ = os.Stdout
-var _ = pprof.StartCPUProfile
