@@ -84,3 +84,9 @@ func newDemand(s shop, day scenario, part span) *demand {
 	}
 	return d
 }
+
+// fitsCalls reports whether four fifths of the day's calls are enough, so that imports are for the peaks only.
+func (d *demand) fitsCalls() bool {
+	calls := len(d.signups) + (2+linesOfOrder)*len(d.orders)
+	return float64(calls) < 0.8*perMinute*(d.to-d.from).Minutes()
+}

@@ -56,11 +56,10 @@ var keyed = map[string]string{"Customers": "customerID", "Orders": "orderID", "L
 // service is the way to the fake. It takes time, answers itself what would fill the fake's memory on a large day, unless
 // whole is set, and notes when what arrived.
 type service struct {
-	server  *actitotest.Server
-	whole   bool
-	notes   *notes
-	running time.Duration // an import takes at least
-	perRow  time.Duration
+	server *actitotest.Server
+	whole  bool
+	notes  *notes
+	perRow time.Duration
 
 	mu         sync.Mutex
 	inFlight   int
