@@ -1,6 +1,7 @@
 package feed_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"testing"
@@ -39,7 +40,7 @@ type bulkOptions struct {
 	server []actitotest.Option
 	quota  actito.Quota
 	empty  []actito.EmptyCells
-	rate   actito.RateLimit
+	rate   actito.RateLimit // slow
 }
 
 func newBulkShop(t *testing.T, o bulkOptions) *bulkShop {
@@ -55,8 +56,8 @@ func newBulkShop(t *testing.T, o bulkOptions) *bulkShop {
 		},
 	})
 	var err error
-	s.client, err = actito.New(s.server.APIKey, "Shop", actito.WithBaseURL(s.server.URL), actito.WithQuota(o.quota), actito.WithRateLimit(o.rate),
-		actito.WithHTTPClient(&http.Client{Transport: s.server.Transport()}))
+	s.client, err = actito.New(s.server.APIKey, "Shop", actito.WithBaseURL(s.server.URL), actito.WithQuota(o.quota),
+		actito.WithRateLimit(cmp.Or(o.rate, slow)), actito.WithHTTPClient(&http.Client{Transport: s.server.Transport()}))
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		_ = s.client.Close()
@@ -141,7 +142,7 @@ func (s *bulkShop) name(id string) string {
 func TestABacklogSpillsWithinTheStaleness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newBulkShop(t, bulkOptions{})
+		s := newBulkShop(t, bulkOptions{rate: actito.RateLimit{CallsPerMinute: 100}})
 		for i := range 5000 {
 			s.push(customer{ID: fmt.Sprint(i % 100), Email: "ann@example.com"})
 			require.NoError(t, s.orders.Push(t.Context(), s.memory, order{ID: fmt.Sprint(i), Customer: fmt.Sprint(i % 100), Amount: 1}))
@@ -150,7 +151,7 @@ func TestABacklogSpillsWithinTheStaleness(t *testing.T) {
 		stop := s.run(s.feed)
 		defer stop()
 		s.untilDelivered(staleness + 2*time.Minute)
-		assert.Equal(t, 5000, len(s.server.Records("Orders")))
+		assert.Equal(t, 5000, len(s.server.Records("Orders"))) //nolint:testifylint // Len prints them all
 		imports := s.server.Imports()
 		require.NotEmpty(t, imports)
 		calls := len(s.server.Requests(actitotest.OpRecordUpsert))

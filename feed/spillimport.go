@@ -171,7 +171,7 @@ func (s *importer) notStarted(i Import, err error) (over bool) {
 		return s.end(i, "no rows", nil, removed) == nil
 	case quota != nil:
 		s.next = now.Add(min(time.Hour, max(time.Minute, quota.ResetAt.Sub(now))))
-	case errors.Is(err, actito.ErrInvalid), api != nil && api.Status == http.StatusRequestEntityTooLarge:
+	case errors.Is(err, actito.ErrInvalid) && !actito.Retryable(err), api != nil && api.Status == http.StatusRequestEntityTooLarge:
 		s.next = now.Add(refusedFor)
 		return s.end(i, "refused", err, oneByOne) == nil
 	}
