@@ -72,7 +72,7 @@ func TestTheBudgetIsSpreadOverTheDay(t *testing.T) {
 		want  time.Duration
 	}{
 		"nothing is used":                        {actito.Usage{Limit: 12, Left: 12}, 0, 0},
-		"earlier hours needed less":              {actito.Usage{Limit: 12, Left: 6, ResetAt: reset}, time.Minute, 0},
+		"earlier hours needed less":              {actito.Usage{Limit: 12, Left: 7, ResetAt: reset}, time.Minute, 0},
 		"they needed what is their part: wait":   {actito.Usage{Limit: 12, Left: 5, ResetAt: reset}, 90 * time.Minute, 30 * time.Minute},
 		"what is kept free is not left":          {actito.Usage{Limit: 12, Left: 7, Kept: 2, ResetAt: reset}, 90 * time.Minute, 30 * time.Minute},
 		"the wait is over":                       {actito.Usage{Limit: 12, Left: 5, ResetAt: reset}, 2 * time.Hour, 0},
