@@ -183,7 +183,7 @@ func TestADayOfOverloadDoesNotSpendAllByNoon(t *testing.T) {
 		}
 		imports := s.server.Imports()
 		require.Equal(t, 6, len(imports), "all but what is kept free") //nolint:testifylint // Len prints them all
-		for i := 3; i < 6; i++ { // those before are what the morning did not need
+		for i := 3; i < 6; i++ {                                       // those before are what the morning did not need
 			assert.Greater(t, imports[i].Time.Sub(imports[i-1].Time), 90*time.Minute)
 		}
 		assert.Less(t, imports[1].Time.Sub(imports[0].Time), time.Hour)
