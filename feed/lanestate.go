@@ -27,6 +27,8 @@ type laneState struct {
 	pace     pace
 
 	importing time.Duration // how long an import takes; 0 before the first
+	began     time.Time     // when the last one did
+	through   time.Time     // when a wave of imports was, the last one
 }
 
 // setback is a key that failed.
@@ -155,6 +157,32 @@ func (l *laneState) lasted(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.importing = (before + d) / 2
+}
+
+// begins notes when an import began.
+func (l *laneState) begins(at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.began = at
+}
+
+func (l *laneState) lastBegan() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.began
+}
+
+// isThrough notes that a wave of imports goes on to the next lanes.
+func (l *laneState) isThrough() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.through = time.Now()
+}
+
+func (l *laneState) wasThrough() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.through
 }
 
 // pace counts the calls of a lane in the current minute and the two before it. More would hide that it has become slower,
