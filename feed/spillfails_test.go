@@ -260,7 +260,7 @@ func TestDrainGivesAnImportUpThatStaysInDoubt(t *testing.T) {
 		time.Sleep(time.Until(began.Add(2 * time.Hour)))
 		require.NoError(t, s.feed.Drain(t.Context()))
 		s.all(500)
-		assert.Equal(t, 500, len(s.server.Requests(actitotest.OpRecordUpsert)))
+		assert.Len(t, s.server.Requests(actitotest.OpRecordUpsert), 500)
 	})
 }
 

@@ -266,7 +266,7 @@ func (s *importer) await(i *Import, e *actito.Execution) (_ *actito.Execution, r
 	until, cancelUntil := context.WithDeadline(ctx, i.At.Add(longest))
 	defer cancelUntil()
 	e, err = executions.Wait(until, e)
-	running = err != nil && !e.Ended() && (s.stop.Err() != nil || ctx.Err() != nil && time.Since(i.At) < longest)
+	running = err != nil && !e.Ended() && ctx.Err() != nil
 	return e, running, err
 }
 
