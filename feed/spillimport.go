@@ -270,7 +270,7 @@ func (s *importer) await(i *Import, e *actito.Execution) (_ *actito.Execution, r
 	defer cancelUntil()
 	// As work of the class Polling it would wait for as long as calls have a backlog.
 	e, err = executions.Wait(until, e, actito.Background())
-	running = err != nil && !e.Ended() && (s.stop.Err() != nil || ctx.Err() != nil && time.Since(i.At) < longest)
+	running = err != nil && !e.Ended() && ctx.Err() != nil
 	return e, running, err
 }
 
