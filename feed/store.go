@@ -148,7 +148,7 @@ type Store interface {
 	Backlog(ctx context.Context) ([]Backlog, error)
 	// Parked reads parked events by their IDs, which are greater than after, whole.
 	Parked(ctx context.Context, after int64, limit int) ([]Event, error)
-	// Unpark makes a parked event pending again. found is false if there is none with this ID.
+	// Unpark makes a parked event pending again, even if it was Sent. found is false if there is none with this ID.
 	Unpark(ctx context.Context, id int64) (found bool, err error)
 	// Discard removes a parked event.
 	Discard(ctx context.Context, id int64) (found bool, err error)

@@ -364,7 +364,7 @@ func (r *run) unparks() {
 	case found && discard:
 		r.remove([]int64{e.ID})
 	case found:
-		r.change([]int64{e.ID}, func(e *feed.Event) { e.Parked = nil })
+		r.change([]int64{e.ID}, func(e *feed.Event) { e.Parked, e.Sent = nil, false })
 	}
 }
 

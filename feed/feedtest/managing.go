@@ -113,6 +113,7 @@ var parking = []contractTest{
 	{"is pending again once it is unparked", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"))
 		s.hold("i", id[0])
+		s.note(feed.Note{Sent: id[:1]})
 		s.park(id[0], "400")
 		s.park(id[1], "400")
 		s.finds(s.Unpark, id[0], true)

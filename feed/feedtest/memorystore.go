@@ -285,7 +285,7 @@ func (m *Memory) Unpark(ctx context.Context, i int64) (found bool, err error) {
 	if e, ok := m.events[id(i)]; !ok || e.Parked == nil {
 		return false, nil
 	}
-	m.change(i, func(e *feed.Event) { e.Parked = nil })
+	m.change(i, func(e *feed.Event) { e.Parked, e.Sent = nil, false })
 	return true, nil
 }
 
