@@ -14,6 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// thorough is for how long processes are killed where nothing may be left out.
+const thorough = 30 * time.Second
+
 // crew is eight processes, of which each that dies is followed by another.
 type crew struct {
 	*shop
@@ -29,7 +32,7 @@ func TestNothingIsLostWhateverStepOfTheFeedIsKilled(t *testing.T) {
 		for _, drains := range []bool{true, false} {
 			for _, point := range c.points[drains] {
 				t.Logf("%3d of %3d killed %s", c.deaths[point], c.tries[point], point)
-				if *killing >= 30*time.Second {
+				if *killing >= thorough {
 					assert.Positive(t, c.deaths[point], point)
 				}
 			}
@@ -111,7 +114,11 @@ func (c *crew) work(long time.Duration) {
 // not come there: soon after it began to drain, if it drains.
 func (c *crew) limit(w *worker) <-chan time.Time {
 	if !c.exact {
-		return time.After(time.Duration(300+rand.IntN(2000)) * time.Millisecond)
+		least := 300
+		if w.Drains {
+			least = 1000
+		}
+		return time.After(time.Duration(least+rand.IntN(3000)) * time.Millisecond)
 	}
 	if !w.Drains {
 		return time.After(time.Second)

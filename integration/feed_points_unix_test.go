@@ -18,33 +18,49 @@ import (
 // points are the steps of a process: before and after each statement and commit of its database, and each call to the
 // service. They are not listed anywhere: whatever the process does has one.
 type points struct {
-	mu    sync.Mutex
-	seen  map[string]int
 	say   func(format string, args ...any)
 	order order
+	open  sync.RWMutex // held for reading by each transaction that is open
+
+	mu     sync.Mutex
+	seen   map[string]bool
+	count  int  // how many times the order's point was reached
+	obeyed bool // from then on it tells of each point
 }
 
 // order is what a process is to do to itself, and where.
 type order struct {
 	Signal syscall.Signal // 0 for nothing
-	At     string         // a point
+	At     string         // a point, or if it ends in …, all that begin so
 	Nth    int            // how many times it was reached by then, from 1
+	Within bool           // also while a transaction is open
 }
 
 // reach tells of a point that is new, and carries out the order if it is its point.
 func (p *points) reach(name string) {
 	p.mu.Lock()
-	p.seen[name]++
-	n := p.seen[name]
-	if n == 1 {
+	if !p.seen[name] {
+		p.seen[name] = true
 		p.say("point %s", name)
 	}
-	obey := p.order.Signal != 0 && p.order.At == name && p.order.Nth == n
+	if p.obeyed {
+		p.say("reaches %s", name)
+	}
+	start, cut := strings.CutSuffix(p.order.At, "…")
+	if name == p.order.At || cut && strings.HasPrefix(name, start) {
+		p.count++
+	}
+	obey := p.order.Signal != 0 && p.count == p.order.Nth && !p.obeyed
 	if obey {
+		p.obeyed = true
 		p.say("obeys %s", name)
 	}
 	p.mu.Unlock()
 	if obey {
+		if p.order.Signal == syscall.SIGSTOP && !p.order.Within {
+			p.open.Lock()
+			defer p.open.Unlock()
+		}
 		_ = syscall.Kill(os.Getpid(), p.order.Signal)
 		if p.order.Signal == syscall.SIGKILL {
 			select {}
@@ -124,8 +140,14 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 // BeginTx implements [driver.ConnBeginTx].
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	c.wrote = ""
+	c.connector.points.reach("before BEGIN")
+	c.connector.points.open.RLock()
 	tx, err := c.Conn.(driver.ConnBeginTx).BeginTx(ctx, opts)
-	return &transaction{tx, c}, err
+	if err != nil {
+		c.connector.points.open.RUnlock()
+		return nil, err
+	}
+	return &transaction{tx, c}, nil
 }
 
 // Ping implements [driver.Pinger].
@@ -150,7 +172,18 @@ type transaction struct {
 }
 
 // Commit implements [driver.Tx].
-func (t *transaction) Commit() error { return t.conn.around("COMMIT of "+t.conn.wrote, t.Tx.Commit) }
+func (t *transaction) Commit() error {
+	return t.conn.around("COMMIT of "+t.conn.wrote, func() error {
+		defer t.conn.connector.points.open.RUnlock()
+		return t.Tx.Commit()
+	})
+}
+
+// Rollback implements [driver.Tx].
+func (t *transaction) Rollback() error {
+	defer t.conn.connector.points.open.RUnlock()
+	return t.Tx.Rollback()
+}
 
 // calls sends requests with points before the call, as its body is read and after the answer.
 type calls struct {

@@ -64,7 +64,7 @@ func serveFeed() {
 
 func (d *duty) do(ctx context.Context) error {
 	var mu sync.Mutex
-	p := &points{seen: map[string]int{}, order: d.Order, say: func(format string, args ...any) {
+	p := &points{seen: map[string]bool{}, order: d.Order, say: func(format string, args ...any) {
 		mu.Lock()
 		defer mu.Unlock()
 		fmt.Printf(format+"\n", args...)

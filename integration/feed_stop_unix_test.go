@@ -1,0 +1,113 @@
+//go:build unix
+
+package integration
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// stops are points at which whoever drains is stopped for longer than its lease, while none of its transactions is open.
+var stops = []struct{ name, at string }{
+	{"when it has the lease", "before SELECT e.…"},
+	{"with what it has read", "after SELECT e.…"},
+	{"with the states of rows", "after SELECT row_key…"},
+	{"before it gets a token", "before GET auth/token"},
+	{"before a delete", "before DELETE profiles…"},
+	{"before an upsert", "before POST profiles…"},
+	{"before an upsert's body", "at the body of POST profiles…"},
+	{"with the answer to an upsert", "after 201 to POST profiles…"},
+	{"before an upsert of a record's body", "at the body of POST custom-data…"},
+	{"with the answer to a delete", "after 404 to DELETE…"},
+	{"before it settles", "before BEGIN"},
+	{"after it settled", "after COMMIT of DELETE FROM feed_events…"},
+}
+
+func TestWhoeverIsStoppedForLongerThanTheLeaseChangesNothing(t *testing.T) {
+	t.Parallel()
+	for name, place := range placesOfShop {
+		for i, tt := range stops {
+			if *killing < thorough && i%3 != 0 {
+				continue
+			}
+			t.Run(name+" "+tt.name, func(t *testing.T) {
+				t.Parallel()
+				newFeedShop(t, place(t)).stopped(order{Signal: syscall.SIGSTOP, At: tt.at, Nth: 1})
+			})
+		}
+	}
+}
+
+// One that is stopped within a transaction keeps SQLite from everybody for as long as it is stopped. PostgreSQL ends the
+// transaction, and with it the connection, after ten seconds.
+func TestWhoeverIsStoppedWithinATransactionLosesIt(t *testing.T) {
+	t.Parallel()
+	if *killing < thorough {
+		t.Skip("it takes ten seconds: -killing 30s")
+	}
+	newFeedShop(t, newPostgres(t)).stopped(order{Signal: syscall.SIGSTOP, At: "before COMMIT of DELETE FROM feed_events…", Nth: 1, Within: true})
+}
+
+// stopped stops one that drains at a point. Another takes over, delivers what is newer, and dies with the lease. Then the
+// first goes on, while the outbox holds what is newer still.
+func (s *shop) stopped(o order) {
+	s.Helper()
+	s.changeAll()
+	first := s.start(duty{Name: "first", Drains: true, Order: o})
+	first.stopped()
+
+	second := s.start(duty{Name: "second", Drains: true})
+	s.changeAll()
+	s.delivered()
+	second.kill()
+	s.changeAll()
+	outbox, writes := s.outbox(), len(s.all())
+
+	first.goOn()
+	first.heard("reaches before SELECT fence")
+	assert.Equal(s, outbox, s.outbox(), "the outbox")
+	assert.Empty(s, s.all()[writes:], "calls")
+	first.finish()
+	s.drainAll()
+	s.check()
+}
+
+// changeAll hands each row over, and more at random.
+func (s *shop) changeAll() {
+	s.Helper()
+	random := newRandom()
+	for i := range customersOfShop {
+		key := fmt.Sprintf("c%02d", i)
+		require.NoError(s, s.own.change(s.Context(), key, random, "patch"))
+		if i%4 == 0 {
+			require.NoError(s, s.own.remove(s.Context(), key))
+		}
+	}
+	for i := range ordersOfShop {
+		require.NoError(s, s.own.order(s.Context(), i, random))
+	}
+	for range 10 {
+		require.NoError(s, s.own.handOver(s.Context(), random))
+	}
+}
+
+// outbox lists the events that are left, and what was noted of them.
+func (s *shop) outbox() (list []string) {
+	s.Helper()
+	rows, err := s.own.db.QueryContext(s.Context(), s.own.named("SELECT id, import, sent, parked_code, payload IS NULL FROM %sfeed_events ORDER BY id"))
+	require.NoError(s, err)
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var held, parked *string
+		var sent, erased bool
+		require.NoError(s, rows.Scan(&id, &held, &sent, &parked, &erased))
+		list = append(list, fmt.Sprint(id, held != nil, sent, parked != nil, erased))
+	}
+	require.NoError(s, rows.Err())
+	return list
+}
