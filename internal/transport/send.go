@@ -161,7 +161,7 @@ func (a *attempt) why(err error) error {
 }
 
 // beginning is a small request body that begins once more as it is read: a connection had to be found meanwhile, and the
-// process may have stood still. What was not read was not sent.
+// process may have stood still. A head without its body does nothing.
 type beginning struct {
 	io.ReadCloser
 	call   *Call

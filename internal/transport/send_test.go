@@ -268,21 +268,27 @@ func TestASmallBodyIsSentOnlyIfTheCallBeginsAgainAsItIsRead(t *testing.T) {
 	lost := errors.New("the lease ran out")
 	asked := 0
 	arrived := make(chan string, 1)
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { arrived <- r.Method }))
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err == nil {
+			arrived <- string(body)
+		}
+	}))
 	defer server.Close()
 	link := &send{limits: testLimits, next: &http.Transport{DisableKeepAlives: true}}
-	_, err := link.RoundTrip(requestFor(t, &Call{Method: http.MethodPost, URL: server.URL, Header: http.Header{}, Body: []byte("{}"), Begin: func(context.Context) error {
+	c := &Call{Method: http.MethodPost, URL: server.URL, Header: http.Header{}, Body: []byte("{}")}
+	c.Begin = func(context.Context) error {
 		if asked++; asked > 1 {
 			return lost
 		}
 		return nil
-	}}))
+	}
+	_, err := link.RoundTrip(requestFor(t, c))
 	f := faultFrom(t, err)
 	require.ErrorIs(t, f, lost)
 	assert.True(t, f.Undone)
 	assert.False(t, f.Broken)
 	assert.Equal(t, 2, asked)
-	server.Close() // and with it all that came in has ended
+	server.Close() // with which all that came in has ended
 	assert.Empty(t, arrived)
 }
 
