@@ -147,7 +147,7 @@ func (c *crew) duty(drains bool) duty {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known := c.points[drains]; len(known) > 0 {
-		d.Order = order{Signal: syscall.SIGKILL, Nth: 1, At: slices.MinFunc(known, func(a, b string) int { return c.tries[a] - c.tries[b] })}
+		d.Order = order{Signal: syscall.SIGKILL, Within: true, Nth: 1, At: slices.MinFunc(known, func(a, b string) int { return c.tries[a] - c.tries[b] })}
 		switch {
 		case !drains:
 			d.Order.Nth += rand.IntN(30) // transactions are short

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,7 +21,7 @@ import (
 type points struct {
 	say   func(format string, args ...any)
 	order order
-	open  sync.RWMutex // held for reading by each transaction that is open
+	open  sync.RWMutex // held for reading by what keeps others from the database
 
 	mu     sync.Mutex
 	seen   map[string]bool
@@ -57,15 +58,21 @@ func (p *points) reach(name string) {
 	}
 	p.mu.Unlock()
 	if obey {
-		if p.order.Signal == syscall.SIGSTOP && !p.order.Within {
-			p.open.Lock()
-			defer p.open.Unlock()
-		}
-		_ = syscall.Kill(os.Getpid(), p.order.Signal)
-		if p.order.Signal == syscall.SIGKILL {
-			select {}
-		}
+		p.obey()
 	}
+}
+
+// obey carries out the order. A process that stops itself does not run on until it is told to.
+func (p *points) obey() {
+	if !p.order.Within {
+		p.open.Lock()
+		defer p.open.Unlock()
+	}
+	goesOn := make(chan os.Signal, 1)
+	signal.Notify(goesOn, syscall.SIGCONT)
+	defer signal.Stop(goesOn)
+	_ = syscall.Kill(os.Getpid(), p.order.Signal)
+	<-goesOn
 }
 
 // connector connects to a database through a driver, with a point before and after each step.
@@ -78,6 +85,8 @@ type connector struct {
 
 // Connect implements [driver.Connector].
 func (c *connector) Connect(context.Context) (driver.Conn, error) {
+	c.points.open.RLock() // SQLite is locked for a moment
+	defer c.points.open.RUnlock()
 	under, err := c.under.Open(c.dsn)
 	if err != nil {
 		return nil, err
@@ -148,6 +157,13 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		return nil, err
 	}
 	return &transaction{tx, c}, nil
+}
+
+// Close implements [driver.Conn].
+func (c *conn) Close() error {
+	c.connector.points.open.RLock()
+	defer c.connector.points.open.RUnlock()
+	return c.Conn.Close()
 }
 
 // Ping implements [driver.Pinger].

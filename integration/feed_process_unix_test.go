@@ -78,6 +78,7 @@ func (d *duty) do(ctx context.Context) error {
 	_ = plain.Close()
 	db := sql.OpenDB(&connector{under, a.dsn, a.prefix, p})
 	defer db.Close()
+	db.SetMaxIdleConns(16)
 	w, err := newWork(d, db, &http.Client{Transport: &calls{&http.Transport{MaxIdleConnsPerHost: 16}, p}})
 	if err != nil {
 		return err
