@@ -71,7 +71,7 @@ const (
 //
 // # Growth
 //
-// An event takes its payload and 300 to 400 bytes with the indexes, until it is delivered; parked ones stay until somebody
+// An event takes its payload and 200 to 300 bytes, indexes included, until it is delivered; parked ones stay until somebody
 // decides. PostgreSQL's autovacuum makes room for new ones; the table is created so that it comes early. It can do
 // nothing while any transaction of the database is open that began before, nor for a replication slot that is left behind:
 // look for those where reading the outbox becomes slow. SQLite's file keeps its largest size, and uses it again. What is
@@ -336,11 +336,16 @@ func (s *SQLStore) failed(ctx context.Context, op string, err error) error {
 
 // repeat does something again while others are in its way.
 func repeat(ctx context.Context, do func() error) error {
+	var before error
 	for longest := 2 * time.Millisecond; ; longest = min(2*longest, 256*time.Millisecond) {
 		err := do()
+		if err != nil && before != nil && ctx.Err() != nil {
+			err = before // what it waited for
+		}
 		if err == nil || !passing(err) {
 			return err
 		}
+		before = err
 		select {
 		case <-time.After(rand.N(longest)): //nolint:gosec // a delay is no secret
 		case <-ctx.Done():

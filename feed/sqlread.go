@@ -103,9 +103,12 @@ func scanEvent(rows *sql.Rows, more ...any) (e Event, err error) {
 func scanBrief(rows *sql.Rows) (Event, error) { return scanEvent(rows) }
 
 func scanWhole(rows *sql.Rows) (Event, error) {
+	var erased bool
 	var payload []byte
-	e, err := scanEvent(rows, &payload)
-	e.Payload = payload
+	e, err := scanEvent(rows, &erased, &payload)
+	if e.Payload = payload; payload == nil && !erased && err == nil {
+		e.Payload = []byte{}
+	}
 	return e, err
 }
 

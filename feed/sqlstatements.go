@@ -6,7 +6,7 @@ import "strings"
 const (
 	eventColumns = "id, lane, row_key, is_delete, urgent, at_once, columns, parents, pushed_at, import, sent, " +
 		"parked_code, parked_column, parked_reason, parked_at"
-	allColumns = eventColumns + ", payload"
+	allColumns = eventColumns + ", payload IS NULL, payload" // drivers read an empty one as none
 )
 
 // sqlStatements are the statements of a store: one text each, so that a driver prepares it once. Placeholders come in
@@ -45,33 +45,32 @@ func newSQLStatements(s sqlSchema) sqlStatements {
 		giveBack: q("UPDATE LEASE SET holder = '', beat = beat + 1 WHERE one = 1 AND fence = $1"),
 		beat:     q("UPDATE LEASE SET beat = beat + 1 WHERE one = 1 AND fence = $1 RETURNING fence, beatCAREFUL"),
 
-		remove:   q("DELETE FROM EVENTS WHERE " + s.pick("id", s.list(1, "bigint"), "")),
+		remove:   q("DELETE FROM EVENTS WHERE " + s.pickIDs(1, "")),
 		park:     q(s.parking()),
-		markSent: q("UPDATE EVENTS SET sent = true WHERE " + s.pick("id", s.list(1, "bigint"), "")),
+		markSent: q("UPDATE EVENTS SET sent = true WHERE " + s.pickIDs(1, "")),
 		hold: q("UPDATE EVENTS SET import = $1 WHERE " +
-			s.pick("id", s.list(2, "bigint"), " AND import IS NULL AND parked_code IS NULL")),
-		release:  q("UPDATE EVENTS SET import = NULL WHERE " + s.pick("id", s.list(1, "bigint"), "")),
-		oneByOne: q("UPDATE EVENTS SET columns = 0 WHERE " + s.pick("id", s.list(1, "bigint"), "")),
+			s.pickIDs(2, " AND import IS NULL AND parked_code IS NULL")),
+		release:  q("UPDATE EVENTS SET import = NULL WHERE " + s.pickIDs(1, "")),
+		oneByOne: q("UPDATE EVENTS SET columns = 0 WHERE " + s.pickIDs(1, "")),
 
 		putImport: q("INSERT INTO IMPORTS (id, lane, handle, started_at) VALUES ($1, $2, $3, $4) " +
 			"ON CONFLICT (id) DO UPDATE SET handle = excluded.handle"),
-		resend: q("UPDATE EVENTS SET sent = false WHERE " + s.pickWhere("sent AND "+laneOf)),
-		letGo:  q("UPDATE EVENTS SET import = NULL WHERE " + s.pickWhere("import = $1")),
-		unended: q("SELECT count(*) FROM (SELECT id FROM EVENTS WHERE sent AND " + laneOf +
+		resend: q("UPDATE EVENTS SET sent = false WHERE " + s.pick(isSent+" AND "+laneOf)),
+		letGo:  q("UPDATE EVENTS SET import = NULL WHERE " + s.pick("import = $1")),
+		unended: q("SELECT count(*) FROM (SELECT id FROM EVENTS WHERE " + isSent + " AND " + laneOf +
 			" UNION ALL SELECT id FROM EVENTS WHERE import = $1) AS e"),
 		endImport: q("DELETE FROM IMPORTS WHERE id = $1"),
 
-		page:       q(s.ofLanes(isPending)),
-		urgentPage: q(s.ofLanes(isUrgent)),
-		byKeys:     q(s.each(allColumns, "row_key = k.value", "$2")),
+		page:       q(s.ofLanes("SELECT true AS urgent UNION ALL SELECT false")),
+		urgentPage: q(s.ofLanes("SELECT true AS urgent")),
+		byKeys:     q(s.each(allColumns, s.distinct(), []string{"row_key"}, []string{"k.value"}, "0", "true", "$2")),
 		states: q("SELECT row_key, max(CASE WHEN import IS NULL THEN 0 ELSE 1 END) FROM EVENTS " +
 			"WHERE row_key " + keys + " GROUP BY row_key"),
 		held: q("SELECT " + allColumns + " FROM EVENTS WHERE import = $1 AND (row_key, id) > ($2, $3) " +
 			"ORDER BY row_key, id LIMIT $4"),
 		imports: q("SELECT id, lane, handle, started_at FROM IMPORTS ORDER BY started_at, id"),
-		backlog: q("SELECT lane, columns, count(*) FILTER (WHERE import IS NULL AND parked_code IS NULL), " +
-			"count(*) FILTER (WHERE " + isHeld + "), count(*) FILTER (WHERE " + isParked + "), " +
-			"min(pushed_at) FILTER (WHERE parked_code IS NULL) FROM EVENTS GROUP BY lane, columns ORDER BY lane, columns"),
+		backlog: q("SELECT lane, columns, count(*) - count(import) - count(parked_code), count(import), count(parked_code), " +
+			"min(CASE WHEN parked_code IS NULL THEN pushed_at END) FROM EVENTS GROUP BY lane, columns ORDER BY lane, columns"),
 		parked: q("SELECT " + allColumns + " FROM EVENTS WHERE " + isParked + " AND id > $1 ORDER BY id LIMIT $2"),
 		unpark: q("UPDATE EVENTS SET sent = false, parked_code = NULL, parked_column = NULL, parked_reason = NULL, " +
 			"parked_at = NULL WHERE id = $1 AND " + isParked),
@@ -89,14 +88,14 @@ func (s *sqlSchema) list(n byte, kind string) string {
 	return "IN (SELECT value FROM json_each(" + arg + "))"
 }
 
-// pick picks the events that a list has, of those that meet a condition too.
-func (s *sqlSchema) pick(column, list, condition string) string {
-	return s.pickWhere(column + " " + list + condition)
+// pickIDs picks the events with the IDs of argument n, of those that meet a condition too.
+func (s *sqlSchema) pickIDs(n byte, condition string) string {
+	return s.pick("id " + s.list(n, "bigint") + condition)
 }
 
-// pickWhere picks events to be changed. In PostgreSQL it passes by those that another transaction has locked: whoever
+// pick picks events to be changed. In PostgreSQL it passes by those that another transaction has locked: whoever
 // drains never waits for a transaction of the user's.
-func (s *sqlSchema) pickWhere(condition string) string {
+func (s *sqlSchema) pick(condition string) string {
 	if s.dialect == Postgres {
 		return "id = ANY(ARRAY(SELECT id FROM EVENTS WHERE " + condition + " FOR UPDATE SKIP LOCKED))"
 	}
@@ -108,26 +107,42 @@ func (s *sqlSchema) parking() string {
 	set := "UPDATE EVENTS AS e SET import = NULL, parked_code = p.code, parked_column = p.col, parked_reason = p.reason, parked_at = p.at FROM "
 	if s.dialect == Postgres {
 		return set + "json_to_recordset($1::text::json) AS p(id bigint, code text, col text, reason text, at timestamptz) WHERE e.id = p.id AND e." +
-			s.pickWhere("id = ANY(ARRAY(SELECT (value->>'id')::bigint FROM json_array_elements($1::text::json)))")
+			s.pick("id = ANY(ARRAY(SELECT (value->>'id')::bigint FROM json_array_elements($1::text::json)))")
 	}
 	return set + "(SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.code') AS code, json_extract(value, '$.col') AS col, " +
 		"json_extract(value, '$.reason') AS reason, json_extract(value, '$.at') AS at FROM json_each($1)) AS p WHERE e.id = p.id"
 }
 
-// ofLanes reads of each lane as many events as are wanted, and of those the first, so that no lane is read to its end for
-// another's sake.
-func (s *sqlSchema) ofLanes(which string) string {
-	return s.each(eventColumns, "lane = k.value AND id > $2 AND "+which, "$3") + " LIMIT $3"
+// ofLanes reads of each lane as many events as are wanted, urgent ones and others, and of those the first: no lane is
+// read to its end for another's sake.
+func (s *sqlSchema) ofLanes(urgent string) string {
+	return s.each(eventColumns, "SELECT value, urgent FROM ("+s.distinct()+") AS lanes CROSS JOIN ("+urgent+") AS u",
+		[]string{"lane", "urgent"}, []string{"k.value", "k.urgent"}, "$2", isPending, "$3") + " LIMIT $3"
 }
 
-// each reads columns of a number of events for each element of the JSON array $1, which is k.value: those with the
-// smallest IDs. They come by their IDs.
-func (s *sqlSchema) each(columns, where, limit string) string {
-	where = " FROM EVENTS WHERE " + where + " ORDER BY id LIMIT " + limit
-	if s.dialect == Postgres {
-		return "SELECT e.* FROM (SELECT DISTINCT json_array_elements_text($1::text::json) AS value) AS k CROSS JOIN LATERAL (SELECT " +
-			columns + where + ") AS e ORDER BY e.id"
+// distinct is the elements of the JSON array $1.
+func (s *sqlSchema) distinct() string {
+	if s.dialect == Postgres { // as an array, of which the planner does not expect much
+		return "SELECT DISTINCT unnest(ARRAY(SELECT json_array_elements_text($1::text::json))) AS value"
 	}
-	return "SELECT e." + strings.ReplaceAll(columns, ", ", ", e.") + " FROM (SELECT DISTINCT value FROM json_each($1)) AS k " +
-		"CROSS JOIN EVENTS AS e WHERE e.id IN (SELECT id" + where + ") ORDER BY e.id"
+	return "SELECT DISTINCT value FROM json_each($1)"
+}
+
+// each reads a number of events for each row k of a query: those of which some columns are equal to k's, with the smallest
+// IDs after one. They come by their IDs. There must be an index on the columns and the ID.
+//
+// PostgreSQL would rather read all events by their IDs if it believed that most are equal, and go on to the end where
+// none is. With rows that are compared, and an order that says all columns, only that index will do.
+func (s *sqlSchema) each(read, query string, columns, equal []string, after, condition, limit string) string {
+	if s.dialect == Postgres {
+		row, is := strings.Join(columns, ", ")+", id", strings.Join(equal, ", ")
+		return "SELECT e.* FROM (" + query + ") AS k CROSS JOIN LATERAL (SELECT " + read + " FROM EVENTS " +
+			"WHERE (" + row + ") > (" + is + ", " + after + ") AND (" + row + ") <= (" + is + ", 9223372036854775807) AND " + condition +
+			" ORDER BY " + row + " LIMIT " + limit + ") AS e ORDER BY e.id"
+	}
+	for i, column := range columns {
+		condition = column + " = " + equal[i] + " AND " + condition
+	}
+	return "SELECT e." + strings.ReplaceAll(read, ", ", ", e.") + " FROM (" + query + ") AS k CROSS JOIN EVENTS AS e " +
+		"WHERE e.id IN (SELECT id FROM EVENTS WHERE " + condition + " AND id > " + after + " ORDER BY id LIMIT " + limit + ") ORDER BY e.id"
 }

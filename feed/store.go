@@ -107,7 +107,7 @@ type Note struct {
 	OneByOne []int64 // Columns becomes 0: never in a file
 
 	Import *Import // added, or its Handle changed
-	End    string  // the import with this ID is forgotten, and what was Sent in its lane is pending again
+	End    string  // the import with this ID is forgotten; what it still holds and what was Sent in its lane is pending again
 }
 
 // ErrLeaseLost says that another process drains the outbox now: nothing was changed.
@@ -129,7 +129,8 @@ type Store interface {
 	// Release gives the lease back, if it still has this fence.
 	Release(ctx context.Context, fence int64) error
 	// Apply checks that the lease has this fence (otherwise it is ErrLeaseLost), counts a beat, and notes n, in one
-	// transaction that no later holder's can overlap.
+	// transaction that no later holder's can overlap. With End, it waits for open transactions that erase what is to be
+	// pending again; the lease can be kept meanwhile.
 	Apply(ctx context.Context, fence int64, n Note) error
 
 	// Page reads pending events by their IDs, which are greater than after: those that no import holds, that are not

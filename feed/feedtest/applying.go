@@ -189,6 +189,14 @@ var importing = []contractTest{
 		s.note(feed.Note{End: "i"})
 		s.imports("j")
 	}},
+	{"releases what it holds when it ends", false, func(s *subject) {
+		id := s.push(changed("a"), changed("b"))
+		s.hold("i", id[0])
+		s.hold("j", id[1])
+		s.note(feed.Note{End: "i"})
+		s.isPending(id[0])
+		s.isHeld("j", id[1])
+	}},
 	{"makes what was sent in its lane pending again when it ends", false, func(s *subject) {
 		id := s.push(changed("a"), changed("b"), in(orders, changed("c")))
 		s.hold("i")

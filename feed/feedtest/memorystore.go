@@ -119,6 +119,9 @@ func (m *Memory) note(n feed.Note) {
 	}
 	if i, known := m.imports[n.End]; known {
 		delete(m.imports, n.End)
+		for _, e := range slices.Collect(m.held[n.End].after(keyed{})) {
+			m.change(int64(e.id), func(e *feed.Event) { e.Import = "" })
+		}
 		for _, sent := range slices.Collect(m.sent[i.Lane].after(0)) {
 			m.change(int64(sent), func(e *feed.Event) { e.Sent = false })
 		}
