@@ -11,6 +11,12 @@ func (t *ProfileTable[T]) String() string { return t.c.entity + "/" + t.table }
 // String is the entity and the table, with a slash between them.
 func (t *CustomTable[T]) String() string { return t.c.entity + "/" + t.table }
 
+// Client is the client that the table was made of.
+func (t *ProfileTable[T]) Client() *Client { return t.c }
+
+// Client is the client that the table was made of.
+func (t *CustomTable[T]) Client() *Client { return t.c }
+
 // KeyAttribute is the name of the attribute that is the key of the rows, or "".
 func (t *ProfileTable[T]) KeyAttribute() string { return t.codec.keyName() }
 

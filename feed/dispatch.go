@@ -4,24 +4,24 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"time"
 )
 
 // dispatchUrgent starts deliveries of urgent events, of all lanes by their IDs.
 func (d *drainer) dispatchUrgent() {
 	for after := int64(0); ; {
-		started, last := d.dispatch(Page{Lanes: d.open(), Urgent: true, After: after, Limit: 200}, d.urgent, 200)
-		after = last
-		if last == 0 && d.rest(started, urgentEvery) {
+		_, after = d.dispatch(Page{Lanes: d.open(), Urgent: true, After: after, Limit: 200}, d.urgent, 200)
+		if after == 0 && sleep(d.stop, urgentEvery) != nil {
 			return
 		}
 	}
 }
 
-// dispatchOthers starts deliveries lane by lane in turn, a few of each, so that no lane waits for all of another.
+// dispatchOthers starts deliveries lane by lane in turn, a few of each, so that no lane waits for all of another. With
+// once, it ends the work when it has gone through all lanes, nothing could start, and nothing has ended since, for which
+// something may have waited.
 func (d *drainer) dispatchOthers() {
 	after := make([]int64, len(d.lanes))
-	started := 0
+	started, settled := 0, d.idleSince()
 	for {
 		more := false
 		for i, l := range d.lanes {
@@ -34,10 +34,13 @@ func (d *drainer) dispatchOthers() {
 			more = more || last > 0
 		}
 		if !more || d.stop.Err() != nil {
-			if d.rest(started, othersEvery) {
+			if d.once && started == 0 && settled >= 0 && settled == d.idleSince() {
+				d.finish()
+			}
+			if sleep(d.stop, othersEvery) != nil {
 				return
 			}
-			started = 0
+			started, settled = 0, d.idleSince()
 		}
 	}
 }
@@ -50,14 +53,6 @@ func (d *drainer) open() (names []string) {
 		}
 	}
 	return names
-}
-
-// rest waits before the outbox is asked again. It is true if the work is over.
-func (d *drainer) rest(started int, every time.Duration) (over bool) {
-	if d.once && started == 0 && d.idle() {
-		d.finish()
-	}
-	return sleep(d.stop, every) != nil
 }
 
 // dispatch starts deliveries for a page of events, at most so many. It returns how many it started, and the ID after

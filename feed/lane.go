@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -43,6 +44,12 @@ type table interface {
 	upsert(ctx context.Context, row map[string]any, opts ...actito.CallOption) error
 	remove(ctx context.Context, key string, opts ...actito.CallOption) error
 	read(ctx context.Context, key string, opts ...actito.CallOption) error
+
+	// Client is that of the table's entity.
+	Client() *actito.Client
+	// file makes a file of rows, and how it is loaded.
+	file(name string, rows iter.Seq2[map[string]any, error], opts ...actito.ColumnOption) (actito.InputFile, actito.Data)
+	Rejects(ctx context.Context, e *actito.Execution, opts ...actito.RejectsOption) iter.Seq2[actito.Reject[map[string]any], error]
 }
 
 // Profiles makes the lane of a profile table. Its rows need a key: the tag option key, or KeyedBy.
@@ -251,6 +258,12 @@ func (t profiles) read(ctx context.Context, key string, opts ...actito.CallOptio
 	return err
 }
 
+func (t profiles) file(
+	name string, rows iter.Seq2[map[string]any, error], opts ...actito.ColumnOption,
+) (actito.InputFile, actito.Data) {
+	return t.InputFile(name, opts...), t.Rows(name, rows, rowsOptions(opts)...)
+}
+
 type records struct {
 	*actito.CustomTable[map[string]any]
 }
@@ -267,4 +280,17 @@ func (t records) remove(ctx context.Context, key string, opts ...actito.CallOpti
 func (t records) read(ctx context.Context, key string, opts ...actito.CallOption) error {
 	_, err := t.Get(ctx, key, opts...)
 	return err
+}
+
+func (t records) file(
+	name string, rows iter.Seq2[map[string]any, error], opts ...actito.ColumnOption,
+) (actito.InputFile, actito.Data) {
+	return t.InputFile(name, opts...), t.Rows(name, rows, rowsOptions(opts)...)
+}
+
+func rowsOptions(columns []actito.ColumnOption) (opts []actito.RowsOption) {
+	for _, o := range columns {
+		opts = append(opts, o)
+	}
+	return opts
 }

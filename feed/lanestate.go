@@ -2,6 +2,7 @@ package feed
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -21,6 +22,8 @@ type laneState struct {
 	passed   int       // successes
 	later    map[Key]setback
 	pace     pace
+
+	importing time.Duration // how long an import takes; 0 before the first
 }
 
 // setback is a key that failed.
@@ -84,24 +87,56 @@ func backoff(n int, most time.Duration) time.Duration {
 	return d/2 + rand.N(d/2+1) //nolint:gosec // jitter
 }
 
-// pace is how many calls a lane makes in a minute: the most of the last ten that are over, or of the current one.
-type pace struct {
-	minutes [10]int
-	minute  int64 // the number of the current one
-	current int
+// perMinute is how many calls the lane makes in a minute.
+func (l *laneState) perMinute() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pace.perMinute(time.Now())
 }
+
+// lasts is how long an import of the lane takes: a moving average, or a guess before the first.
+func (l *laneState) lasts() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.importing > 0 {
+		return l.importing
+	}
+	return min(l.spill.staleness/6, 5*time.Minute)
+}
+
+// lasted notes how long an import took.
+func (l *laneState) lasted(d time.Duration) {
+	before := l.lasts()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.importing = (before + d) / 2
+}
+
+// pace counts the calls of a lane in the current minute and the two before it. More would hide that it has become slower,
+// and less is too few for a lane that has just got a backlog.
+type pace struct {
+	calls  [3]int
+	minute int64 // the number of the current one
+}
+
+// leastPace is taken where less was measured, as after a quiet time, or a break.
+const leastPace = 10
 
 func (p *pace) count(now time.Time) {
 	p.turn(now)
-	p.current++
+	p.calls[0]++
+}
+
+// perMinute is the most of the three.
+func (p *pace) perMinute(now time.Time) int {
+	p.turn(now)
+	return max(leastPace, slices.Max(p.calls[:]))
 }
 
 func (p *pace) turn(now time.Time) {
-	for minute := now.Unix() / 60; p.minute < minute; p.minute++ {
-		if minute-p.minute > int64(len(p.minutes)) {
-			p.minutes, p.current, p.minute = [10]int{}, 0, minute-1
-			continue
-		}
-		p.minutes[p.minute%10], p.current = p.current, 0
+	minute := now.Unix() / 60
+	for range min(minute-p.minute, int64(len(p.calls))) {
+		p.calls[0], p.calls[1], p.calls[2] = 0, p.calls[0], p.calls[1]
 	}
+	p.minute = minute
 }

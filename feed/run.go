@@ -41,7 +41,8 @@ func (f *Feed) Run(ctx context.Context) error {
 
 // Drain delivers what can be delivered now, and returns when nothing is left that could go: it is for job runners that
 // call it every minute or so, instead of Run. What waits for an import, or for a pause after a failure, stays for the next
-// time. While another process drains, it returns [ErrLeaseLost] at once.
+// time: a bulk import is started and left to the next Drain, which looks for at most three minutes what became of it.
+// While another process drains, it returns [ErrLeaseLost] at once.
 func (f *Feed) Drain(ctx context.Context) error {
 	lanes, err := f.all()
 	if err != nil {
@@ -69,7 +70,8 @@ type drainer struct {
 
 	mu      sync.Mutex
 	busy    map[Key]bool // somebody works on it
-	imports int          // that are under way
+	imports int          // lanes that are at work on an import
+	ended   int          // how much of both has ended
 }
 
 // drain works until ctx ends, the lease is lost, or with once, nothing can go.
@@ -93,9 +95,8 @@ func (f *Feed) drain(ctx context.Context, fence int64, until time.Time, lanes []
 	working.Go(d.dispatchUrgent)
 	working.Go(d.dispatchOthers)
 	for _, l := range d.lanes {
-		if l.spill != nil {
-			working.Go(func() { d.spills(l) })
-		}
+		d.importing(1) // before anybody can find the drainer idle
+		working.Go(func() { d.spills(l) })
 	}
 	<-d.stop.Done()
 	limit := time.AfterFunc(grace, func() { t.end(context.Canceled) })
@@ -116,11 +117,22 @@ func (f *Feed) drain(ctx context.Context, fence int64, until time.Time, lanes []
 	}
 }
 
-// idle reports whether nothing is under way.
-func (d *drainer) idle() bool {
+// idleSince counts what has ended, and is -1 while something is under way.
+func (d *drainer) idleSince() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.busy) == 0 && d.imports == 0
+	if len(d.busy) > 0 || d.imports > 0 {
+		return -1
+	}
+	return d.ended
+}
+
+// importing counts lanes that are at work on an import.
+func (d *drainer) importing(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.imports += n
+	d.ended++
 }
 
 // reserve makes a key busy. It is false if it is already.
@@ -140,4 +152,5 @@ func (d *drainer) free(keys ...Key) {
 	for _, k := range keys {
 		delete(d.busy, k)
 	}
+	d.ended += len(keys)
 }
