@@ -187,7 +187,7 @@ func TestWritesAreFollowed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if err := follow(history, tt.writes); tt.ok {
+			if err := follow(history, tt.writes, false); tt.ok {
 				require.NoError(t, err)
 			} else {
 				require.Error(t, err)

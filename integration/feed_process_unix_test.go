@@ -194,7 +194,7 @@ func (w *worker) heard(what string) {
 				return
 			}
 		case <-limit:
-			require.FailNow(w.shop, "a process does not come to it", "%s: %s", w.Name, what)
+			require.FailNow(w.shop, "a process does not come to it", "%s: %s, but to\n%s", w.Name, what, strings.Join(w.shop.points[w.Drains], "\n"))
 		}
 	}
 }

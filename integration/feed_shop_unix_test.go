@@ -27,7 +27,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = time.Minute
+const patience = 4 * time.Minute
 
 // shop is a fake service, a database with an outbox and the user's own rows, and processes that work for it.
 type shop struct {
@@ -36,6 +36,7 @@ type shop struct {
 	where   address
 	own     *work // of this process
 	workers atomic.Int32
+	imports int // customers s…, of whom an import is made
 
 	mu     sync.Mutex
 	writes []written
@@ -53,9 +54,11 @@ type written struct {
 	at      time.Time // when it had come in whole
 }
 
-func newFeedShop(t testing.TB, where address, opts ...actitotest.Option) *shop {
+func newFeedShop(t testing.TB, where address) *shop { return newShopOf(t, where, 0) }
+
+func newShopOf(t testing.TB, where address, imports int, opts ...actitotest.Option) *shop {
 	t.Helper()
-	s := &shop{TB: t, where: where, points: map[bool][]string{}}
+	s := &shop{TB: t, where: where, imports: imports, points: map[bool][]string{}}
 	s.server = actitotest.NewServer(append(opts, actitotest.WithLimits(actitotest.Limits{ImportsPerDay: -1, Concurrent: -1, PerMinute: -1}))...)
 	t.Cleanup(s.server.Close)
 	attributes := func(key string) []actitotest.Attribute {
@@ -73,7 +76,7 @@ func newFeedShop(t testing.TB, where address, opts ...actitotest.Option) *shop {
 	require.NoError(t, err)
 	front := httptest.NewServer(s.record("test"))
 	t.Cleanup(front.Close)
-	s.own, err = newWork(&duty{Name: "test", Where: where.String(), URL: front.URL, APIKey: s.server.APIKey}, db, front.Client())
+	s.own, err = newWork(&duty{Name: "test", Where: where.String(), URL: front.URL, APIKey: s.server.APIKey, Import: imports > 0}, db, front.Client())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.own.client.Close() })
 	require.NoError(t, s.own.store().Migrate(t.Context()))
@@ -81,7 +84,11 @@ func newFeedShop(t testing.TB, where address, opts ...actitotest.Option) *shop {
 	for _, statement := range tablesOfShop {
 		where.exec(t, statement)
 	}
-	for _, key := range keysOfShop() {
+	keys := keysOfShop()
+	for i := range imports {
+		keys = append(keys, keyOfImport(i))
+	}
+	for _, key := range keys {
 		where.exec(t, "INSERT INTO %sshop_rows (row_key) VALUES ($1)", key)
 	}
 	return s
@@ -106,6 +113,12 @@ func (s *shop) record(worker string) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(content))
 		call := writtenBy(r, content)
 		call.worker, call.at = worker, time.Now()
+		if strings.HasPrefix(call.key, "s") { // so that an import is worth it
+			select {
+			case <-time.After(50 * time.Millisecond):
+			case <-r.Context().Done():
+			}
+		}
 		answer := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		s.server.Handler().ServeHTTP(answer, r)
 		if call.key != "" {
@@ -287,7 +300,7 @@ func (s *shop) inOrder(history map[string][]handed) {
 		byKey[w.key] = append(byKey[w.key], w)
 	}
 	for key, writes := range byKey {
-		if err := follow(history[key], writes); err != nil {
+		if err := follow(history[key], writes, s.imports > 0); err != nil {
 			s.Errorf("%s: %v", key, err)
 			for _, w := range writes {
 				s.Logf("%s: %s %s removes %v version %d answered %d", key, w.at.Format("05.000"), w.worker, w.remove, w.version, w.status)

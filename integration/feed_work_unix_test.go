@@ -166,8 +166,13 @@ func (w *work) changeIn(ctx context.Context, tx *sql.Tx, key string, random *ran
 	case "trigger":
 		opts = append(opts, feed.MustTrigger())
 	}
-	anyOf(random, &c.A, &r.a, r.version)
-	anyOf(random, &c.B, &r.b, r.version)
+	if kind == "file" { // all rows of a file have the same columns
+		r.a = sql.NullInt64{Int64: r.version, Valid: true}
+		c.A = actito.Set(r.version)
+	} else {
+		anyOf(random, &c.A, &r.a, r.version)
+		anyOf(random, &c.B, &r.b, r.version)
+	}
 	if err := w.write(ctx, tx, r, kind); err != nil {
 		return err
 	}
