@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 )
 
 func newRandom() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) }
@@ -62,4 +63,10 @@ func follow(history []handed, writes []written, imports bool) error {
 		newest, by, refused, repeated = w.version, w.worker, bad, false
 	}
 	return nil
+}
+
+// covers reports whether a row was written at least as new as the hand-over with a token is.
+func covers(history []handed, writes []written, token string) bool {
+	at := slices.IndexFunc(history, func(h handed) bool { return h.token == token })
+	return at >= 0 && slices.ContainsFunc(writes, func(w written) bool { return w.version >= history[at].version })
 }

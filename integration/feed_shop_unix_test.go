@@ -269,7 +269,7 @@ func (s *shop) check() {
 
 // correct hands over a row that was refused.
 func (s *shop) correct(tx *sql.Tx, key string) error {
-	if err := s.own.changeIn(s.Context(), tx, key, newRandom(), "patch"); err != nil {
+	if _, err := s.own.changeIn(s.Context(), tx, key, newRandom(), "patch"); err != nil {
 		return err
 	}
 	return tx.Commit()
@@ -298,6 +298,9 @@ func (s *shop) inOrder(history map[string][]handed) {
 	byKey := map[string][]written{}
 	for _, w := range s.all() {
 		byKey[w.key] = append(byKey[w.key], w)
+		if number, isOrder := strings.CutPrefix(w.key, "o"); isOrder {
+			assert.True(s, covers(history["p"+number], byKey["p"+number], w.token), "%s version %d came before its customer", w.key, w.version)
+		}
 	}
 	for key, writes := range byKey {
 		if err := follow(history[key], writes, s.imports > 0); err != nil {

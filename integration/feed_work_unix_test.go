@@ -17,7 +17,7 @@ import (
 	"github.com/actito-go/actito/quota/sqlquota"
 )
 
-// What is handed over. Token is another one for each hand-over.
+// What is handed over. Token is another one for each hand-over; an order has that of its customer.
 type (
 	shopCustomer struct {
 		ID      string            `actito:"customerID,key"`
@@ -140,7 +140,7 @@ func (w *work) handOver(ctx context.Context, random *rand.Rand) error {
 // change hands a customer over.
 func (w *work) change(ctx context.Context, key string, random *rand.Rand, kind string) error {
 	return w.transaction(ctx, func(tx *sql.Tx) error {
-		if err := w.changeIn(ctx, tx, key, random, kind); err != nil {
+		if _, err := w.changeIn(ctx, tx, key, random, kind); err != nil {
 			return err
 		}
 		if kind == "roll back" {
@@ -150,10 +150,10 @@ func (w *work) change(ctx context.Context, key string, random *rand.Rand, kind s
 	})
 }
 
-func (w *work) changeIn(ctx context.Context, tx *sql.Tx, key string, random *rand.Rand, kind string) error {
+func (w *work) changeIn(ctx context.Context, tx *sql.Tx, key string, random *rand.Rand, kind string) (*shopRow, error) {
 	r, err := w.lock(ctx, tx, key)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c := shopCustomer{ID: key, Email: r.token + "@example.com", Version: r.version, Token: r.token}
 	var opts []feed.PushOption
@@ -174,9 +174,9 @@ func (w *work) changeIn(ctx context.Context, tx *sql.Tx, key string, random *ran
 		anyOf(random, &c.B, &r.b, r.version)
 	}
 	if err := w.write(ctx, tx, r, kind); err != nil {
-		return err
+		return nil, err
 	}
-	return w.customers.Push(ctx, tx, c, opts...)
+	return r, w.customers.Push(ctx, tx, c, opts...)
 }
 
 // anyOf leaves an attribute unset, clears it or sets it.
@@ -210,13 +210,15 @@ func (w *work) remove(ctx context.Context, key string) error {
 func (w *work) order(ctx context.Context, n int, random *rand.Rand) error {
 	return w.transaction(ctx, func(tx *sql.Tx) error {
 		customer := fmt.Sprintf("p%02d", n)
-		if err := w.changeIn(ctx, tx, customer, random, "patch"); err != nil {
+		c, err := w.changeIn(ctx, tx, customer, random, "patch")
+		if err != nil {
 			return err
 		}
 		r, err := w.lock(ctx, tx, fmt.Sprintf("o%02d", n))
 		if err != nil {
 			return err
 		}
+		r.token = c.token
 		if err := w.write(ctx, tx, r, "patch"); err != nil {
 			return err
 		}
