@@ -255,8 +255,9 @@ func MaxWait(d time.Duration) CallOption {
 	return func(o *callOptions) { o.maxWait = d }
 }
 
-// BeforeSend runs f just before each attempt of a call is sent, after every wait for the licence's pace. An error ends the
-// call with nothing sent by that attempt: it is where whoever holds a lease makes sure that it still does.
+// BeforeSend runs f just before each attempt of a call is sent, after every wait for the licence's pace, and again as its
+// body is read, when a connection was found. An error ends the call with nothing done by that attempt: it is where whoever
+// holds a lease makes sure that it still does.
 func BeforeSend(f func(context.Context) error) CallOption {
 	return func(o *callOptions) { o.before = f }
 }

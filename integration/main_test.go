@@ -22,6 +22,7 @@ import (
 var killing = flag.Duration("killing", 5*time.Second, "how long to kill processes at random")
 
 func TestMain(m *testing.M) {
+	serveFeed()
 	quotatest.Serve(openQuota)
 	defer server.stop()
 	// Unless the command line sets them: most tests wait for a disk, and quotatest.Run makes calls in any order too.

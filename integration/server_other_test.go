@@ -15,3 +15,6 @@ func (postgresServer) url(t testing.TB) string {
 }
 
 func (postgresServer) stop() {}
+
+// serveFeed does nothing: the tests of the feed start processes on Unix only.
+func serveFeed() {}

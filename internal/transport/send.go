@@ -39,7 +39,17 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 		ctx = a.traced(ctx)
 	}
 	out := req.WithContext(ctx)
-	var failed atomic.Pointer[error] // what reading an upload failed with
+	var failed atomic.Pointer[error] // what reading an upload, or beginning again, failed with
+	if c.Open == nil && c.Begin != nil && req.Body != nil && req.GetBody != nil {
+		begins := func(body io.ReadCloser) *beginning {
+			return &beginning{ReadCloser: body, call: c, ctx: parent, failed: &failed}
+		}
+		out.Body = begins(req.Body)
+		out.GetBody = func() (io.ReadCloser, error) {
+			body, err := req.GetBody()
+			return begins(body), err
+		}
+	}
 	if c.Open != nil {
 		uploads := func(body io.ReadCloser) *uploading {
 			return &uploading{body, a, req.ContentLength, c.Start, &failed}
@@ -66,7 +76,7 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 		if source := failed.Load(); source != nil {
 			f.Err, f.Broken = *source, false
 			var unopened *openError
-			f.Undone = f.Undone || errors.As(*source, &unopened)
+			f.Undone = f.Undone || c.Open == nil || errors.As(*source, &unopened)
 		}
 		return nil, f
 	}
@@ -148,6 +158,27 @@ func (a *attempt) why(err error) error {
 		return s
 	}
 	return err
+}
+
+// beginning is a small request body that begins once more as it is read: a connection had to be found meanwhile, and the
+// process may have stood still. A head without its body does nothing.
+type beginning struct {
+	io.ReadCloser
+	call   *Call
+	ctx    context.Context //nolint:containedctx // its life is the attempt's
+	begun  bool
+	failed *atomic.Pointer[error]
+}
+
+func (b *beginning) Read(p []byte) (int, error) {
+	if !b.begun {
+		if err := b.call.Begin(b.ctx); err != nil {
+			b.failed.CompareAndSwap(nil, &err)
+			return 0, err
+		}
+		b.begun = true
+	}
+	return b.ReadCloser.Read(p)
 }
 
 // uploading is a large request body.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
 	"testing"
@@ -260,6 +261,35 @@ func TestACallThatCannotBeginIsNotSent(t *testing.T) {
 	assert.True(t, f.Undone)
 	assert.False(t, f.Broken)
 	assert.True(t, body.closed)
+}
+
+func TestASmallBodyIsSentOnlyIfTheCallBeginsAgainAsItIsRead(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("the lease ran out")
+	asked := 0
+	arrived := make(chan string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err == nil {
+			arrived <- string(body)
+		}
+	}))
+	defer server.Close()
+	link := &send{limits: testLimits, next: &http.Transport{DisableKeepAlives: true}}
+	c := &Call{Method: http.MethodPost, URL: server.URL, Header: http.Header{}, Body: []byte("{}")}
+	c.Begin = func(context.Context) error {
+		if asked++; asked > 1 {
+			return lost
+		}
+		return nil
+	}
+	_, err := link.RoundTrip(requestFor(t, c))
+	f := faultFrom(t, err)
+	require.ErrorIs(t, f, lost)
+	assert.True(t, f.Undone)
+	assert.False(t, f.Broken)
+	assert.Equal(t, 2, asked)
+	server.Close() // with which all that came in has ended
+	assert.Empty(t, arrived)
 }
 
 func TestAnAttemptEndsWhenItsAnswerIsClosed(t *testing.T) {

@@ -36,7 +36,7 @@ func requestFor(t testing.TB, c *Call) *http.Request {
 	}
 	req, err := newRequest(t.Context(), c)
 	require.NoError(t, err)
-	if c.Open != nil {
+	if c.Open != nil || c.Body != nil {
 		req.Body, err = req.GetBody()
 		require.NoError(t, err)
 	}

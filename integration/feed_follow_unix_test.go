@@ -1,0 +1,72 @@
+//go:build unix
+
+package integration
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+)
+
+func newRandom() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) }
+
+// follow checks the writes of one row against its history.
+//
+// Upserts carry what was committed, and their versions never go back: a process that takes over reads what is pending
+// anew, and that holds all that the dead one may have sent. Deletes carry no version. One either goes forward, to a
+// delete that was committed later than what was written last, or repeats an older one, as the first half of a delete and
+// an upsert that are delivered together: by another process than the one that wrote last, or after the upsert was refused
+// and parked with it, with an upsert behind it that is as new as the last one. Where there are imports, deletes and
+// opt-outs are sent again after them.
+func follow(history []handed, writes []written, imports bool) error {
+	newest := int64(0) // version that was written
+	by := ""           // who wrote last
+	refused := false   // the last upsert was
+	repeated := false  // an older delete was repeated: the newest must follow
+	for i, w := range writes {
+		if w.remove {
+			if w.status != http.StatusNotFound && w.status/100 != 2 {
+				return fmt.Errorf("write %d: a delete was answered %d", i, w.status)
+			}
+			forward, backward := int64(0), false
+			for _, h := range history {
+				if h.kind == "delete" && h.version > newest && forward == 0 {
+					forward = h.version
+				}
+				backward = backward || h.kind == "delete" && h.version <= newest
+			}
+			switch {
+			case backward && (by != w.worker || refused || imports):
+				repeated = true // or goes forward: nobody can tell
+			case forward == 0:
+				return fmt.Errorf("write %d: a delete that nobody committed", i)
+			default:
+				newest, repeated = forward, false
+			}
+			by = w.worker
+			continue
+		}
+		if w.version < 1 || int(w.version) > len(history) || history[w.version-1].token != w.token {
+			return fmt.Errorf("write %d: version %d was never committed like this", i, w.version)
+		}
+		bad := history[w.version-1].kind == "bad"
+		if bad != (w.status == http.StatusBadRequest) || !bad && w.status/100 != 2 {
+			return fmt.Errorf("write %d: version %d was answered %d", i, w.version, w.status)
+		}
+		if w.version < newest {
+			return fmt.Errorf("write %d: version %d came after %d", i, w.version, newest)
+		}
+		if w.version == newest && by == w.worker && !repeated && !imports {
+			return fmt.Errorf("write %d: version %d was sent twice by one process", i, w.version)
+		}
+		newest, by, refused, repeated = w.version, w.worker, bad, false
+	}
+	return nil
+}
+
+// covers reports whether a row was written at least as new as the hand-over with a token is.
+func covers(history []handed, writes []written, token string) bool {
+	at := slices.IndexFunc(history, func(h handed) bool { return h.token == token })
+	return at >= 0 && slices.ContainsFunc(writes, func(w written) bool { return w.version >= history[at].version })
+}
