@@ -60,8 +60,11 @@ func (d *drainer) plan(k Key) (p plan, ok bool, err error) {
 	if !ok || len(p.parents) == 0 {
 		return p, ok, nil
 	}
-	states, err := d.states(d.ctx, p.parents)
-	return p, err == nil && !slices.ContainsFunc(slices.Collect(maps.Values(states)), func(s State) bool { return s.Any }), err
+	states, err := d.states(d.ctx, slices.Collect(maps.Keys(p.parents)))
+	for k, e := range p.parents {
+		ok = ok && !e.behind(states[k])
+	}
+	return p, ok && err == nil, err
 }
 
 // carry makes the calls of a plan.

@@ -171,11 +171,23 @@ func (d *drainer) unblocked(events []Event) (map[Key]bool, error) {
 	states, err := d.states(d.stop, slices.Compact(keys))
 	free := make(map[Key]bool, len(events))
 	for _, e := range events {
-		waits := states[e.Key].Held && !e.AtOnce ||
-			slices.ContainsFunc(e.Parents, func(p Key) bool { return states[p].Any })
+		waits := states[e.Key].Held && !e.AtOnce || e.waits(states)
 		free[e.Key] = free[e.Key] || !waits
 	}
 	return free, err
+}
+
+// together is how far apart the hand-overs of a transaction may be, in whatever order they are made.
+const together = 10 * time.Second
+
+// behind reports whether a parent has something that goes first: it was handed over before, or with the event.
+func (e *Event) behind(parent State) bool {
+	return parent.First > 0 && (parent.First < e.ID || parent.At.Before(e.At.Add(together)))
+}
+
+// waits reports whether the event is behind one of its parents.
+func (e *Event) waits(states map[Key]State) bool {
+	return slices.ContainsFunc(e.Parents, func(p Key) bool { return e.behind(states[p]) })
 }
 
 // states asks for the states of keys, a thousand at a time.

@@ -26,7 +26,8 @@
 // are merged: unset keeps what an earlier one says, null clears, a value sets. A delete forgets what came before it, and
 // erases it from the outbox with the transaction that hands it over.
 //
-// A row of a lane with [After] waits until nothing of the rows that it names is left in the outbox, parked ones included.
+// A row of a lane with [After] waits until nothing that was handed over before it, or with it, of the rows that it names
+// is left in the outbox, parked ones included: within ten seconds the order of hand-overs is no matter.
 // No other order is promised: not between rows, not between lanes.
 //
 // Rows of lanes with [SpillToBulk] go by bulk import when calls would not deliver them in time. While an import holds a

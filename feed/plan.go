@@ -2,7 +2,6 @@ package feed
 
 import (
 	"maps"
-	"slices"
 
 	"github.com/actito-go/actito"
 )
@@ -11,8 +10,8 @@ import (
 type plan struct {
 	ids     []int64 // of what it merges
 	urgent  bool
-	held    bool // an import holds the key: what was done is done again once that has ended
-	parents []Key
+	held    bool           // an import holds the key: what was done is done again once that has ended
+	parents map[Key]*Event // with the last event that waits for them
 
 	remove    bool
 	key       string // of what is removed
@@ -41,8 +40,6 @@ func planOf(s seal, events []Event) (p plan, ok bool, err error) {
 			err = failed
 		}
 	}
-	slices.Sort(p.parents)
-	p.parents = slices.Compact(p.parents)
 	return p, ok && (!p.held || atOnce), err
 }
 
@@ -71,6 +68,11 @@ func (p *plan) merge(s seal, e *Event) error {
 	if content.Collected != nil {
 		p.collected = content.Collected
 	}
-	p.parents = append(p.parents, e.Parents...)
+	for _, k := range e.Parents {
+		if p.parents == nil {
+			p.parents = map[Key]*Event{}
+		}
+		p.parents[k] = e
+	}
 	return nil
 }

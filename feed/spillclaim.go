@@ -133,8 +133,7 @@ func chunksOfKeys(events []Event) iter.Seq[[]Event] {
 // spillable reports whether a file can hold what all events of a key make.
 func spillable(events []Event, columns int64, parents map[Key]State) bool {
 	return len(events) <= mostOfKey && !slices.ContainsFunc(events, func(e Event) bool {
-		return e.Columns != columns || e.Urgent || e.Delete || e.Sent || e.Import != "" || e.Parked != nil ||
-			slices.ContainsFunc(e.Parents, func(p Key) bool { return parents[p].Any })
+		return e.Columns != columns || e.Urgent || e.Delete || e.Sent || e.Import != "" || e.Parked != nil || e.waits(parents)
 	})
 }
 

@@ -174,7 +174,7 @@ func TestWhatAFileCanSay(t *testing.T) {
 
 func TestWhichKeysAnImportTakes(t *testing.T) {
 	t.Parallel()
-	parents := map[Key]State{"busy": {Any: true}}
+	parents := map[Key]State{"busy": {First: 1}, "newer": {First: 9, At: time.Unix(100, 0)}}
 	many := make([]Event, mostOfKey+1)
 	for i := range many {
 		many[i].Columns = 5
@@ -185,7 +185,8 @@ func TestWhichKeysAnImportTakes(t *testing.T) {
 	}{
 		"one event":               {[]Event{{Columns: 5}}, true},
 		"a parent that is gone":   {[]Event{{Columns: 5, Parents: []Key{"gone"}}}, true},
-		"a parent that is not":    {[]Event{{Columns: 5}, {Columns: 5, Parents: []Key{"busy"}}}, false},
+		"a parent that is not":    {[]Event{{ID: 3, Columns: 5}, {ID: 4, Columns: 5, Parents: []Key{"busy"}}}, false},
+		"a parent's newer event":  {[]Event{{ID: 3, Columns: 5}, {ID: 4, Columns: 5, Parents: []Key{"newer"}}}, true},
 		"other columns":           {[]Event{{Columns: 5}, {Columns: 6}}, false},
 		"no file":                 {[]Event{{Columns: 5}, {Columns: 0}}, false},
 		"urgent":                  {[]Event{{Columns: 5, Urgent: true}}, false},

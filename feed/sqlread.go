@@ -144,11 +144,13 @@ func (s *SQLStore) States(ctx context.Context, keys []Key) (map[Key]State, error
 		return map[Key]State{}, s.err
 	}
 	type state struct {
-		key  Key
-		held int
+		key   Key
+		first int64
+		at    instant
+		held  int
 	}
 	list, err := collect(ctx, s, "read the states of keys", s.states, func(rows *sql.Rows) (k state, err error) {
-		err = rows.Scan(&k.key, &k.held)
+		err = rows.Scan(&k.key, &k.first, &k.at, &k.held)
 		return k, err
 	}, listText(keys))
 	if err != nil {
@@ -156,7 +158,7 @@ func (s *SQLStore) States(ctx context.Context, keys []Key) (map[Key]State, error
 	}
 	states := make(map[Key]State, len(list))
 	for _, k := range list {
-		states[k.key] = State{Any: true, Held: k.held > 0}
+		states[k.key] = State{First: k.first, At: k.at.Time, Held: k.held > 0}
 	}
 	return states, nil
 }

@@ -64,7 +64,7 @@ func newSQLStatements(s sqlSchema) sqlStatements {
 		page:       q(s.ofLanes("SELECT true AS urgent UNION ALL SELECT false")),
 		urgentPage: q(s.ofLanes("SELECT true AS urgent")),
 		byKeys:     q(s.each(allColumns, s.distinct(), []string{"row_key"}, []string{"k.value"}, "0", "true", "$2")),
-		states: q("SELECT row_key, max(CASE WHEN import IS NULL THEN 0 ELSE 1 END) FROM EVENTS " +
+		states: q("SELECT row_key, min(id), min(pushed_at), max(CASE WHEN import IS NULL THEN 0 ELSE 1 END) FROM EVENTS " +
 			"WHERE row_key " + keys + " GROUP BY row_key"),
 		held: q("SELECT " + allColumns + " FROM EVENTS WHERE import = $1 AND (row_key, id) > ($2, $3) " +
 			"ORDER BY row_key, id LIMIT $4"),

@@ -47,7 +47,7 @@ type Event struct {
 	Urgent  bool      // ahead of the others: [MustTrigger], deletes and opt-outs
 	AtOnce  bool      // goes even while an import holds its key, and again after it: deletes and opt-outs
 	Columns int64     // tells the rows that one file can hold: equal where their columns are; 0: never in a file
-	Parents []Key     // rows that must be delivered before
+	Parents []Key     // rows of which nothing that is older may be left when it goes
 	Payload []byte    // nil once it was erased
 	At      time.Time // when it was handed over, by the clock of the machine
 
@@ -92,8 +92,9 @@ type Backlog struct {
 
 // State is what an outbox holds of a key.
 type State struct {
-	Any  bool // an event in any state
-	Held bool // an event that an import holds
+	First int64     // the smallest ID of its events, in any state
+	At    time.Time // the earliest of its events
+	Held  bool      // an import holds one of its events
 }
 
 // Note is what the holder of the lease changes, as a whole or not at all. IDs that are gone are skipped; in PostgreSQL so

@@ -172,7 +172,7 @@ func TestWhatBecomesOfEvents(t *testing.T) {
 
 		states, err := s.States(t.Context(), []feed.Key{key("1"), key("2"), key("5"), key("7")})
 		require.NoError(t, err)
-		assert.Equal(t, map[feed.Key]feed.State{key("2"): {Any: true}, key("5"): {Any: true, Held: true}, key("7"): {Any: true}}, states)
+		assert.Equal(t, map[feed.Key]feed.State{key("2"): {First: 2, At: noon}, key("5"): {First: 5, At: noon, Held: true}, key("7"): {First: 7, At: noon}}, states)
 		backlog, err := s.Backlog(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, []feed.Backlog{{Lane: "a", Columns: 0, Pending: 1, Oldest: noon},

@@ -310,14 +310,21 @@ var breaks = map[string]struct {
 	"States holds nothing": {"States/tell of events in any state, and of those that an import holds", broken{states: func(m *feedtest.Memory, keys []feed.Key) map[feed.Key]feed.State {
 		states := must(m.States(none, keys))
 		for key := range states {
-			states[key] = feed.State{Any: true}
+			states[key] = feed.State{First: states[key].First, At: states[key].At}
+		}
+		return states
+	}}, false},
+	"States tells the last": {"States/tell of events in any state, and of those that an import holds", broken{states: func(m *feedtest.Memory, keys []feed.Key) map[feed.Key]feed.State {
+		states := must(m.States(none, keys))
+		for _, e := range must(m.Events(none, keys, all)) {
+			states[e.Key] = feed.State{First: e.ID, At: states[e.Key].At, Held: states[e.Key].Held}
 		}
 		return states
 	}}, false},
 	"States has keys without events": {"States/are none of keys that have no events", broken{states: func(m *feedtest.Memory, keys []feed.Key) map[feed.Key]feed.State {
 		states := must(m.States(none, keys))
 		for _, key := range keys {
-			states[key] = feed.State{Any: states[key].Any, Held: states[key].Held}
+			states[key] = states[key]
 		}
 		return states
 	}}, false},

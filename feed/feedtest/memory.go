@@ -48,6 +48,7 @@ type lane struct {
 
 type ofKey struct {
 	ids  ordered[id]
+	ages ordered[aged]
 	held int
 }
 
@@ -215,7 +216,9 @@ func clone(e *feed.Event) feed.Event {
 
 func (m *Memory) insert(e *feed.Event) {
 	m.events[id(e.ID)] = e
-	of(m.keys, e.Key).ids.add(id(e.ID))
+	k := of(m.keys, e.Key)
+	k.ids.add(id(e.ID))
+	k.ages.add(aged{e.At.UnixMicro(), id(e.ID)})
 	m.index(e)
 }
 
@@ -224,6 +227,7 @@ func (m *Memory) delete(e *feed.Event) {
 	delete(m.events, id(e.ID))
 	k := m.keys[e.Key]
 	k.ids.remove(id(e.ID))
+	k.ages.remove(aged{e.At.UnixMicro(), id(e.ID)})
 	if _, ok := k.ids.first(); !ok {
 		delete(m.keys, e.Key)
 	}

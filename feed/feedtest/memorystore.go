@@ -203,7 +203,9 @@ func (m *Memory) States(ctx context.Context, keys []feed.Key) (map[feed.Key]feed
 	states := make(map[feed.Key]feed.State)
 	for _, key := range keys {
 		if k, ok := m.keys[key]; ok {
-			states[key] = feed.State{Any: true, Held: k.held > 0}
+			first, _ := k.ids.first()
+			earliest, _ := k.ages.first()
+			states[key] = feed.State{First: int64(first), At: m.events[earliest.id].At, Held: k.held > 0}
 		}
 	}
 	return states, nil

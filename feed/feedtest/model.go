@@ -110,7 +110,15 @@ func (m *model) of(keys []feed.Key, limit int) []feed.Event {
 func (m *model) states(keys []feed.Key) map[feed.Key]feed.State {
 	states := make(map[feed.Key]feed.State)
 	for _, e := range m.of(keys, all) {
-		states[e.Key] = feed.State{Any: true, Held: states[e.Key].Held || e.Import != ""}
+		s, known := states[e.Key]
+		if !known {
+			s.First, s.At = e.ID, e.At
+		}
+		if e.At.Before(s.At) {
+			s.At = e.At
+		}
+		s.Held = s.Held || e.Import != ""
+		states[e.Key] = s
 	}
 	return states
 }
