@@ -6,4 +6,6 @@
 // What large imports and many rejects add to the peak of memory is measured by a program:
 //
 //	cd benchmarks && go run ./memory
+//
+// What the feed makes of a shop's day is played in virtual time by package feedday.
 package benchmarks

@@ -1,61 +1,77 @@
 package feed
 
 import (
+	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/actito-go/actito"
 )
 
-// eventsAtOnce is how many events of one key are merged into a call: the oldest.
+// eventsAtOnce is how many events of one key are merged into a call: the oldest, and more only if those all wait.
 const eventsAtOnce = 500
+
+// idsAtOnce is how many IDs a note may have.
+const idsAtOnce = 1000
 
 // outcome is what a delivery changes.
 type outcome struct {
-	key  Key
-	note Note
+	key     Key
+	waiting bool // there was nothing to do
+	note    Note
 }
 
 // deliver does what is to be done for a key, which is busy, and hands over what became of it.
-func (d *drainer) deliver(l *laneState, k Key) {
+func (d *drainer) deliver(l *laneState, k Key, urgent bool) {
 	o := outcome{key: k}
 	p, ok, err := d.plan(k)
-	if err == nil && ok {
-		err = d.carry(l, &p)
-		o.note = d.judge(l, k, &p, err)
-	} else if err != nil && d.ctx.Err() == nil {
-		row, _ := l.failed(k, 0)
-		d.log.LogAttrs(d.ctx, slog.LevelWarn, "feed: not delivered", slog.String("lane", l.name), slog.Int("failures", row), slog.Any("error", err))
+	p.urgent = p.urgent || urgent
+	switch {
+	case err != nil:
+		o.note = d.unread(l, k, &p, err)
+	case ok:
+		o.note = d.judge(l, k, &p, d.carry(l, &p))
+	default:
+		o.waiting = true
 	}
+	l.end()
 	d.done <- o
 }
 
 // plan says what is to be done for a key. ok is false if it waits.
-func (d *drainer) plan(k Key) (plan, bool, error) {
-	events, err := d.store.Events(d.ctx, []Key{k}, eventsAtOnce)
-	if err != nil {
-		return plan{}, false, err
+func (d *drainer) plan(k Key) (p plan, ok bool, err error) {
+	for limit := eventsAtOnce; ; limit *= 2 {
+		events, err := d.store.Events(d.ctx, []Key{k}, limit)
+		if err != nil {
+			return p, false, err
+		}
+		p, ok, err = planOf(d.seal, events)
+		if err != nil {
+			return p, false, err
+		}
+		if ok || len(events) < limit {
+			break
+		}
 	}
-	p, ok, err := planOf(d.seal, events)
-	if err != nil || !ok || len(p.parents) == 0 {
-		return p, ok, err
+	if !ok || len(p.parents) == 0 {
+		return p, ok, nil
 	}
-	states, err := d.states(p.parents)
+	states, err := d.states(d.ctx, p.parents)
 	return p, err == nil && !slices.ContainsFunc(slices.Collect(maps.Values(states)), func(s State) bool { return s.Any }), err
 }
 
 // carry makes the calls of a plan.
 func (d *drainer) carry(l *laneState, p *plan) error {
-	opts := []actito.CallOption{actito.BeforeSend(d.holds)}
-	if !p.urgent {
-		opts = append(opts, actito.Background())
-	}
 	if p.remove {
-		err := l.table.remove(d.ctx, p.key, opts...)
+		err := d.call(p.urgent, func(ctx context.Context, opts ...actito.CallOption) error {
+			return l.table.remove(ctx, p.key, opts...)
+		})
 		if errors.Is(err, actito.ErrNotFound) {
-			err = d.gone(l, p.key, err, opts)
+			err = d.gone(l, p, err)
 		}
 		if err != nil {
 			return err
@@ -64,23 +80,75 @@ func (d *drainer) carry(l *laneState, p *plan) error {
 	if p.row == nil {
 		return nil
 	}
-	if p.collected != nil {
-		opts = append(opts, actito.DataCollection(*p.collected))
-	}
-	return l.table.upsert(d.ctx, p.row, opts...)
+	return d.call(p.urgent, func(ctx context.Context, opts ...actito.CallOption) error {
+		if p.collected != nil {
+			opts = append(opts, actito.DataCollection(*p.collected))
+		}
+		return l.table.upsert(ctx, p.row, opts...)
+	})
 }
 
+var errDryRun = errors.New("feed: the client sends nothing: a feed cannot deliver through one that was made WithDryRun")
+
+// call makes a call that is not sent any more once the work ends or the lease has run out. One that was sent may end.
+func (d *drainer) call(urgent bool, do func(context.Context, ...actito.CallOption) error) error {
+	ctx, cancel := context.WithCancel(d.ctx)
+	defer cancel()
+	onTheWire := context.AfterFunc(d.stop, cancel)
+	defer onTheWire()
+	sent := false
+	opts := []actito.CallOption{actito.BeforeSend(func(context.Context) error {
+		if onTheWire(); d.stop.Err() != nil {
+			return context.Canceled
+		}
+		sent = true
+		return d.holds()
+	})}
+	if !urgent {
+		opts = append(opts, actito.Background())
+	}
+	err := do(ctx, opts...)
+	if err == nil && !sent {
+		return errDryRun
+	}
+	return err
+}
+
+// refusal is a 404 to a delete of a row that is there.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
 // gone decides what a 404 to a delete means, which Actito also answers where access is not allowed: if the row can be
-// read, it is there, and may not be deleted.
-func (d *drainer) gone(l *laneState, key string, refused error, opts []actito.CallOption) error {
-	err := l.table.read(d.ctx, key, opts...)
+// read, it is there, and may not be deleted. Where an import may just have brought it back, the delete goes again anyway.
+func (d *drainer) gone(l *laneState, p *plan, refused error) error {
+	if p.held {
+		return nil
+	}
+	err := d.call(p.urgent, func(ctx context.Context, opts ...actito.CallOption) error {
+		return l.table.read(ctx, p.key, opts...)
+	})
 	switch {
 	case errors.Is(err, actito.ErrNotFound):
 		return nil
 	case err == nil:
-		return refused
+		return refusal{refused}
 	}
 	return err
+}
+
+// unread says what the outbox is to note about events that could not be read: those that cannot be opened are parked
+// after a while.
+func (d *drainer) unread(l *laneState, k Key, p *plan, err error) (n Note) {
+	if d.stop.Err() != nil {
+		return n
+	}
+	row, own := l.failed(k, 0)
+	d.log.LogAttrs(d.ctx, slog.LevelWarn, "feed: not delivered", slog.String("lane", l.name), slog.Int("failures", row), slog.Any("error", err))
+	if !own || len(p.ids) == 0 {
+		return n
+	}
+	return d.park(l, p, Parked{Code: "unreadable", Reason: err.Error()})
 }
 
 // judge says what the outbox is to note about a delivery.
@@ -88,28 +156,26 @@ func (d *drainer) judge(l *laneState, k Key, p *plan, err error) (n Note) {
 	if d.ctx.Err() != nil {
 		return n
 	}
-	parked := verdictOf(err, p.row)
+	parked := verdictOf(err, p)
 	if parked == nil && err != nil {
+		if d.stop.Err() != nil {
+			return n // it may not have been sent
+		}
 		row, own := l.failed(k, retryAfter(err))
 		if row == 1 {
-			d.log.LogAttrs(d.ctx, slog.LevelWarn, "feed: the lane pauses", slog.String("lane", l.name), slog.Any("error", err))
+			d.log.LogAttrs(d.ctx, slog.LevelWarn, "feed: the lane pauses", slog.String("lane", l.name), slog.String("error", shown(err, p)))
 		}
 		if !own {
 			return n
 		}
-		parked = hopeless(err)
+		parked = hopeless(err, p)
 	}
 	if failures := l.succeeded(k); failures > 1 {
 		d.log.LogAttrs(d.ctx, slog.LevelInfo, "feed: the lane goes on", slog.String("lane", l.name), slog.Int("failures", failures))
 	}
 	switch {
 	case parked != nil:
-		d.log.LogAttrs(d.ctx, slog.LevelWarn, "feed: parked", slog.String("lane", l.name), slog.String("code", parked.Code),
-			slog.String("column", parked.Column), slog.Int64("id", p.ids[len(p.ids)-1]))
-		n.Park = make(map[int64]Parked, len(p.ids))
-		for _, id := range p.ids {
-			n.Park[id] = *parked
-		}
+		return d.park(l, p, *parked)
 	case p.held:
 		n.Sent = p.ids
 	default:
@@ -118,20 +184,31 @@ func (d *drainer) judge(l *laneState, k Key, p *plan, err error) (n Note) {
 	return n
 }
 
+func (d *drainer) park(l *laneState, p *plan, parked Parked) Note {
+	d.log.LogAttrs(d.ctx, slog.LevelWarn, "feed: parked", slog.String("lane", l.name), slog.String("code", parked.Code),
+		slog.String("column", parked.Column), slog.Int64("id", p.ids[len(p.ids)-1]))
+	parked.At = time.Now()
+	n := Note{Park: make(map[int64]Parked, len(p.ids))}
+	for _, id := range p.ids {
+		n.Park[id] = parked
+	}
+	return n
+}
+
 // settle notes what became of deliveries until there are no more: together those that have come by then.
 func (d *drainer) settle() {
 	for first := range d.done {
 		all := []outcome{first}
-		ids := len(first.note.ids())
+		ids := first.note.size()
 	more:
-		for ids < eventsAtOnce {
+		for ids < idsAtOnce {
 			select {
 			case o, ok := <-d.done:
 				if !ok {
 					break more
 				}
 				all = append(all, o)
-				ids += len(o.note.ids())
+				ids += o.note.size()
 			default:
 				break more
 			}
@@ -140,18 +217,28 @@ func (d *drainer) settle() {
 		for _, o := range all {
 			n.add(o.note)
 		}
-		if ids > 0 {
-			_ = d.insist(n) // an error ends the tenure: whoever comes next delivers again
+		for some := range n.split() {
+			if d.insist(some) != nil {
+				break // it ends the tenure: whoever comes next delivers again
+			}
 		}
-		for _, o := range all {
-			d.free(o.key)
+		d.settled(all)
+	}
+}
+
+// settled lets others work on the keys.
+func (d *drainer) settled(all []outcome) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, o := range all {
+		delete(d.busy, o.key)
+		if !o.waiting {
+			d.moved++
 		}
 	}
 }
 
-func (n *Note) ids() []int64 {
-	return slices.Concat(n.Remove, n.Sent, slices.Collect(maps.Keys(n.Park)))
-}
+func (n *Note) size() int { return len(n.Remove) + len(n.Sent) + len(n.Park) }
 
 // add adds what another delivery changes.
 func (n *Note) add(other Note) {
@@ -161,5 +248,37 @@ func (n *Note) add(other Note) {
 		n.Park = other.Park
 	} else {
 		maps.Copy(n.Park, other.Park)
+	}
+}
+
+// split cuts a note into those that a store takes. Of a key, older events are noted first.
+func (n *Note) split() iter.Seq[Note] {
+	return func(yield func(Note) bool) {
+		if n.size() == 0 {
+			return
+		}
+		if n.size() <= idsAtOnce {
+			yield(*n)
+			return
+		}
+		for ids := range slices.Chunk(n.Remove, idsAtOnce) {
+			if !yield(Note{Remove: ids}) {
+				return
+			}
+		}
+		for ids := range slices.Chunk(n.Sent, idsAtOnce) {
+			if !yield(Note{Sent: ids}) {
+				return
+			}
+		}
+		for ids := range slices.Chunk(slices.Sorted(maps.Keys(n.Park)), idsAtOnce) {
+			some := Note{Park: make(map[int64]Parked, len(ids))}
+			for _, id := range ids {
+				some.Park[id] = n.Park[id]
+			}
+			if !yield(some) {
+				return
+			}
+		}
 	}
 }

@@ -1,53 +1,66 @@
 package feed
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"slices"
+	"time"
 )
 
-// dispatchUrgent starts deliveries of urgent events, of all lanes by their IDs.
-func (d *drainer) dispatchUrgent() {
-	for after := int64(0); ; {
-		_, after = d.dispatch(Page{Lanes: d.open(), Urgent: true, After: after, Limit: 200}, d.urgent, 200)
-		if after == 0 && sleep(d.stop, urgentEvery) != nil {
+const pageSize = 200
+
+// scan starts deliveries of the pending events of lanes by their IDs. After the last one, or after ten times as long, it
+// begins anew: what waited for something may go then.
+func (d *drainer) scan(id int, lanes []*laneState, urgent bool, places chan struct{}, every time.Duration) {
+	failing := false
+	for {
+		before, until := d.progress(), time.Now().Add(10*every)
+		p := Page{Urgent: urgent, Limit: pageSize}
+		started, more := 0, true
+		var err error
+		for more && (started == 0 || time.Now().Before(until)) {
+			var some int
+			p.Lanes = names(lanes)
+			some, more, err = d.dispatch(&p, places, until)
+			if started += some; some == 0 && more && sleep(d.stop, urgentEvery/10) != nil {
+				return // many that wait are no reason to keep the database busy
+			}
+		}
+		switch {
+		case d.stop.Err() != nil:
+			return
+		case err != nil && d.once:
+			d.giveUp(err)
+			return
+		case err != nil && !failing:
+			d.log.LogAttrs(d.stop, slog.LevelWarn, "feed: the outbox cannot be read", slog.Any("error", err))
+		case err == nil && failing:
+			d.log.LogAttrs(d.stop, slog.LevelInfo, "feed: the outbox can be read again")
+		}
+		failing = err != nil
+		if more {
+			continue
+		}
+		if started == 0 && err == nil && !urgent {
+			lanes[0].turn()
+		}
+		if d.once {
+			d.quiet(id, before)
+		}
+		pause := every
+		if d.progress() != before { // what was delivered may have been waited for
+			pause = urgentEvery
+		}
+		if sleep(d.stop, pause) != nil {
 			return
 		}
 	}
 }
 
-// dispatchOthers starts deliveries lane by lane in turn, a few of each, so that no lane waits for all of another. With
-// once, it ends the work when it has gone through all lanes, nothing could start, and nothing has ended since, for which
-// something may have waited.
-func (d *drainer) dispatchOthers() {
-	after := make([]int64, len(d.lanes))
-	started, settled := 0, d.idleSince()
-	for {
-		more := false
-		for i, l := range d.lanes {
-			if !l.open() {
-				continue
-			}
-			some, last := d.dispatch(Page{Lanes: []string{l.name}, After: after[i], Limit: 100}, d.others, 16)
-			started += some
-			after[i] = last
-			more = more || last > 0
-		}
-		if !more || d.stop.Err() != nil {
-			if d.once && started == 0 && settled >= 0 && settled == d.idleSince() {
-				d.finish()
-			}
-			if sleep(d.stop, othersEvery) != nil {
-				return
-			}
-			started, settled = 0, d.idleSince()
-		}
-	}
-}
-
-// open names the lanes that do not pause.
-func (d *drainer) open() (names []string) {
-	for _, l := range d.lanes {
+// names are those of the lanes in which something can be started.
+func names(lanes []*laneState) (names []string) {
+	for _, l := range lanes {
 		if l.open() {
 			names = append(names, l.name)
 		}
@@ -55,50 +68,97 @@ func (d *drainer) open() (names []string) {
 	return names
 }
 
-// dispatch starts deliveries for a page of events, at most so many. It returns how many it started, and the ID after
-// which to go on, or 0 if that was the last page.
-func (d *drainer) dispatch(p Page, places chan struct{}, most int) (started int, after int64) {
-	if len(p.Lanes) == 0 || d.stop.Err() != nil {
-		return 0, 0
+// dispatch starts deliveries for a page of events, and once it has started one, for no longer than until. It turns the
+// page; more is false if that was the last one.
+func (d *drainer) dispatch(p *Page, places chan struct{}, until time.Time) (started int, more bool, err error) {
+	if len(p.Lanes) == 0 {
+		return 0, false, nil
 	}
-	events, err := d.store.Page(d.stop, p)
-	var free map[Key]bool
-	if err == nil {
-		free, err = d.unblocked(events)
-	}
+	events, err := d.store.Page(d.stop, *p)
 	if err != nil {
-		if d.stop.Err() == nil {
-			d.log.LogAttrs(d.stop, slog.LevelWarn, "feed: the outbox cannot be read", slog.Any("error", err))
-		}
-		return 0, 0
+		return 0, false, err
 	}
-	for i, e := range events {
+	var parents []Event
+	if p.Urgent {
+		if parents, err = d.parents(events); err != nil {
+			return 0, false, err
+		}
+	}
+	all := append(parents, events...)
+	free, err := d.unblocked(all)
+	if err != nil {
+		return 0, false, err
+	}
+	for _, e := range all {
 		l := d.lane(e.Lane)
-		if !free[e.Key] || !l.ready(e.Key) || d.calm(d.stop) != nil {
+		if !free[e.Key] || !l.ready(e.Key) {
 			continue
+		}
+		if err := d.calm(d.stop); err != nil {
+			return started, false, err
 		}
 		select {
 		case places <- struct{}{}:
 		case <-d.stop.Done():
-			return started, 0
+			return started, false, nil
 		}
-		if !d.reserve(e.Key) {
+		if !d.begin(l, e.Key) {
 			<-places
 			continue
 		}
 		started++
 		d.calls.Go(func() {
 			defer func() { <-places }()
-			d.deliver(l, e.Key)
+			d.deliver(l, e.Key, p.Urgent)
 		})
-		if started == most && i+1 < len(events) {
-			return started, e.ID
+		if !time.Now().Before(until) {
+			return started, true, nil
 		}
 	}
 	if len(events) < p.Limit {
-		return started, 0
+		return started, false, nil
 	}
-	return started, events[len(events)-1].ID
+	p.After = events[len(events)-1].ID
+	return started, true, nil
+}
+
+// parents are events of the rows that urgent ones wait for, and of those that these wait for: they go ahead too.
+func (d *drainer) parents(events []Event) (all []Event, err error) {
+	seen := map[Key]bool{}
+	for {
+		var keys []Key
+		for _, e := range events {
+			for _, k := range e.Parents {
+				if !seen[k] {
+					seen[k] = true
+					keys = append(keys, k)
+				}
+			}
+		}
+		if len(keys) == 0 {
+			return all, nil
+		}
+		if events, err = d.store.Events(d.stop, keys, 2); err != nil {
+			return nil, err
+		}
+		for _, e := range events {
+			if e.Parked == nil && e.Import == "" {
+				all = append(all, e)
+			}
+		}
+	}
+}
+
+// begin makes a key busy, if nobody works on it, and its lane ready for it still.
+func (d *drainer) begin(l *laneState, k Key) bool {
+	if !d.reserve(k) {
+		return false
+	}
+	if !l.begin(k) {
+		d.free(k)
+		return false
+	}
+	return true
 }
 
 // unblocked are the keys of events that wait neither for a parent nor for an import.
@@ -108,7 +168,7 @@ func (d *drainer) unblocked(events []Event) (map[Key]bool, error) {
 		keys = append(append(keys, e.Key), e.Parents...)
 	}
 	slices.Sort(keys)
-	states, err := d.states(slices.Compact(keys))
+	states, err := d.states(d.stop, slices.Compact(keys))
 	free := make(map[Key]bool, len(events))
 	for _, e := range events {
 		waits := states[e.Key].Held && !e.AtOnce ||
@@ -119,10 +179,10 @@ func (d *drainer) unblocked(events []Event) (map[Key]bool, error) {
 }
 
 // states asks for the states of keys, a thousand at a time.
-func (d *drainer) states(keys []Key) (map[Key]State, error) {
+func (d *drainer) states(ctx context.Context, keys []Key) (map[Key]State, error) {
 	all := map[Key]State{}
 	for some := range slices.Chunk(keys, 1000) {
-		states, err := d.store.States(d.stop, some)
+		states, err := d.store.States(ctx, some)
 		if err != nil {
 			return nil, err
 		}

@@ -20,13 +20,15 @@ type Feed struct {
 	client *actito.Client
 	store  Store
 	seal   seal
+	sealed bool // Seal was given
 	lease  time.Duration
 	log    *slog.Logger
 	name   string // of this process, as the holder of the lease
 	watch  watch
 
-	mu    sync.Mutex
-	lanes []*lane
+	mu      sync.Mutex
+	lanes   []*lane
+	running int // calls of Run
 }
 
 // Option configures [Open].
@@ -35,7 +37,9 @@ type Option func(*Feed)
 // Seal encrypts payloads in the outbox, bound to lane and row. Every process needs the same AEAD, such as AES-GCM or
 // ChaCha20-Poly1305 with its usual nonce: each payload gets a random one. Hashes of keys stay readable: who can guess a
 // key can find out whether the outbox holds its row. An AEAD whose Open tries an older key too allows a change of keys.
-func Seal(aead cipher.AEAD) Option { return func(f *Feed) { f.seal.AEAD = aead } }
+func Seal(aead cipher.AEAD) Option {
+	return func(f *Feed) { f.seal.AEAD, f.sealed = aead, true }
+}
 
 // LeaseTime is how long a process that has stopped without a word keeps the others from going on; 30 s without this
 // option, and 2 s at least. Every process needs the same.
@@ -57,8 +61,8 @@ func Open(client *actito.Client, store Store, opts ...Option) (*Feed, error) {
 			o(f)
 		}
 	}
-	if f.lease < 2*time.Second || f.log == nil {
-		return nil, errors.New("feed: LeaseTime is at least two seconds, and WithLogger needs a logger")
+	if f.lease < 2*time.Second || f.log == nil || f.sealed && f.seal.AEAD == nil {
+		return nil, errors.New("feed: LeaseTime is at least two seconds, WithLogger needs a logger, and Seal an AEAD")
 	}
 	if s, ok := store.(interface{ check() error }); ok {
 		if err := s.check(); err != nil {
@@ -74,6 +78,10 @@ func (f *Feed) add(l *lane) {
 	defer f.mu.Unlock()
 	if slices.ContainsFunc(f.lanes, func(other *lane) bool { return other.name == l.name }) {
 		l.refuse("the feed has this lane already: make one per table and share it")
+	}
+	if f.running > 0 {
+		l.refuse("the feed runs already, and would not deliver its rows: make all lanes before Run")
+		return
 	}
 	f.lanes = append(f.lanes, l)
 }
@@ -91,6 +99,12 @@ func (f *Feed) all() ([]*lane, error) {
 		return nil, errors.New("feed: there are no lanes: make them with Profiles and Records before Run")
 	}
 	return slices.Clone(f.lanes), nil
+}
+
+// Check tells what is wrong with a lane, for processes that push and never [Feed.Run].
+func (f *Feed) Check() error {
+	_, err := f.all()
+	return err
 }
 
 // Stats is the state of an outbox.
@@ -187,6 +201,9 @@ func (f *Feed) Dead(ctx context.Context) iter.Seq2[DeadEvent, error] {
 
 func (f *Feed) dead(e *Event) (DeadEvent, error) {
 	d := DeadEvent{ID: e.ID, Lane: e.Lane, Delete: e.Delete, At: e.At, Parked: *e.Parked}
+	if e.Payload == nil {
+		return d, nil // it was erased
+	}
 	content, err := f.seal.open(e)
 	if err != nil {
 		return d, err
@@ -212,11 +229,7 @@ var ErrNotDead = errors.New("feed: there is no dead event with this ID: it may h
 
 // Retry lets a parked event be delivered again. It is [ErrNotDead] if there is none with this ID.
 func (f *Feed) Retry(ctx context.Context, id int64) error {
-	found, err := f.store.Unpark(ctx, id)
-	if err == nil && !found {
-		err = ErrNotDead
-	}
-	return err
+	return decided("retry")(f.store.Unpark(ctx, id))
 }
 
 // Discard removes a parked event for good. The reason, which must not be empty, is logged with the event's ID. It is
@@ -225,12 +238,22 @@ func (f *Feed) Discard(ctx context.Context, id int64, reason string) error {
 	if reason == "" {
 		return errors.New("feed: discard: say why, for those who will look for the row")
 	}
-	found, err := f.store.Discard(ctx, id)
-	if err == nil && !found {
-		err = ErrNotDead
+	if err := decided("discard")(f.store.Discard(ctx, id)); err != nil {
+		return err
 	}
-	if err == nil {
-		f.log.LogAttrs(ctx, slog.LevelWarn, "feed: discarded", slog.Int64("id", id), slog.String("reason", reason))
+	f.log.LogAttrs(ctx, slog.LevelWarn, "feed: discarded", slog.Int64("id", id), slog.String("reason", reason))
+	return nil
+}
+
+// decided is the error of what a store did to a parked event.
+func decided(what string) func(found bool, err error) error {
+	return func(found bool, err error) error {
+		switch {
+		case err != nil:
+			return fmt.Errorf("feed: %s: %w", what, err)
+		case !found:
+			return ErrNotDead
+		}
+		return nil
 	}
-	return err
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -55,7 +54,7 @@ type table interface {
 // Profiles makes the lane of a profile table. Its rows need a key: the tag option key, or KeyedBy.
 func Profiles[T any](f *Feed, t *actito.ProfileTable[T], opts ...LaneOption) *Lane[T] {
 	if f == nil || t == nil {
-		return &Lane[T]{lane: &lane{err: errors.New("feed: Profiles needs a feed and a table: look at the errors of what made them")}}
+		return &Lane[T]{lane: noLane(f, "Profiles")}
 	}
 	l := &lane{feed: f, name: "profiles:" + t.String(), table: profiles{t.Untyped(), t.KeyAttribute()}, key: t.KeyAttribute()}
 	l.register(opts, t.Attributes())
@@ -65,11 +64,20 @@ func Profiles[T any](f *Feed, t *actito.ProfileTable[T], opts ...LaneOption) *La
 // Records makes the lane of a custom table. Its records need a key: the tag option key, or KeyedBy.
 func Records[T any](f *Feed, t *actito.CustomTable[T], opts ...LaneOption) *Lane[T] {
 	if f == nil || t == nil {
-		return &Lane[T]{lane: &lane{err: errors.New("feed: Records needs a feed and a table: look at the errors of what made them")}}
+		return &Lane[T]{lane: noLane(f, "Records")}
 	}
 	l := &lane{feed: f, name: "records:" + t.String(), table: records{t.Untyped()}, key: t.KeyAttribute()}
 	l.register(opts, t.Attributes())
 	return &Lane[T]{l, t.Map}
+}
+
+// noLane is a lane that is refused since it lacks its feed or table.
+func noLane(f *Feed, kind string) *lane {
+	l := &lane{name: kind + " without a table", err: fmt.Errorf("feed: %s needs a feed and a table: look at the errors of what made them", kind)}
+	if f != nil {
+		f.add(l)
+	}
+	return l
 }
 
 // LaneOption changes a lane.
@@ -83,7 +91,8 @@ func (l *lane) core() *lane { return l }
 // After lets the rows of a lane wait for the rows of another lane that they name: an order for its customer, not for all
 // customers. A row waits while the outbox holds anything of its parent, parked or not. The attribute is that of the
 // child which holds the parent's key; without one it has the name of the parent's key. A row in which it is unset or null
-// waits for nobody.
+// waits for nobody. A parent that has not been handed over yet is not waited for: push it before its children, or in the
+// same transaction.
 func After(p Parent, attribute ...string) LaneOption {
 	return func(l *lane) {
 		if p == nil || p.core() == nil || p.core().feed != l.feed || len(attribute) > 1 {
@@ -105,8 +114,8 @@ func (l *lane) refuse(format string, args ...any) {
 
 // register checks a lane and adds it to its feed. attributes are nil if any may occur.
 func (l *lane) register(opts []LaneOption, attributes []string) {
-	if l.key == "" {
-		l.refuse("the rows have no key, by which they are merged: give one field the tag option key, or use KeyedBy")
+	if l.key == "" || attributes != nil && !slices.Contains(attributes, l.key) {
+		l.refuse("the rows have no key that is sent, by which they are merged: give one field the tag option key without readonly, or use KeyedBy")
 	}
 	for _, o := range opts {
 		if o != nil {
@@ -139,7 +148,8 @@ func DataCollection(info actito.DataCollectionInfo) PushOption {
 }
 
 // Push hands a row over within the caller's transaction: it is delivered if and only if that commits. A row that cannot
-// be sent is an [actito.ValidationError], and nothing is written; an error of the database is returned as it is.
+// be sent is an [actito.ValidationError], and nothing is written; an error of the database is found by [errors.Is] and
+// [errors.As] in the one that is returned.
 //
 // Push after the statements that lock the row's own data, so that hand-overs of a key have the order of their
 // transactions.
@@ -250,7 +260,7 @@ func (t profiles) upsert(ctx context.Context, row map[string]any, opts ...actito
 }
 
 func (t profiles) remove(ctx context.Context, key string, opts ...actito.CallOption) error {
-	return t.ProfileTable.Delete(ctx, actito.By(t.key, key), opts...)
+	return t.Delete(ctx, actito.By(t.key, key), opts...)
 }
 
 func (t profiles) read(ctx context.Context, key string, opts ...actito.CallOption) error {
@@ -274,7 +284,7 @@ func (t records) upsert(ctx context.Context, row map[string]any, opts ...actito.
 }
 
 func (t records) remove(ctx context.Context, key string, opts ...actito.CallOption) error {
-	return t.CustomTable.Delete(ctx, key, opts...)
+	return t.Delete(ctx, key, opts...)
 }
 
 func (t records) read(ctx context.Context, key string, opts ...actito.CallOption) error {

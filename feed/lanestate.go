@@ -17,13 +17,18 @@ type laneState struct {
 	*lane
 
 	mu       sync.Mutex
-	pause    time.Time // until when nothing is started
+	running  int       // deliveries under way
+	pause    time.Time // until when nothing is started, as its failures tell
+	asked    time.Time // the same, as the service asks
 	failures int       // since the last success
 	passed   int       // successes
+	lap      int       // counts how often all keys had their turn
 	later    map[Key]setback
 	pace     pace
 
 	importing time.Duration // how long an import takes; 0 before the first
+	began     time.Time     // when the last one did
+	through   time.Time     // when a wave of imports was, the last one
 }
 
 // setback is a key that failed.
@@ -31,21 +36,60 @@ type setback struct {
 	until    time.Time
 	failures int // that came while others went through
 	passed   int // the lane's at the last one
+	lap      int // the lane's at the last one
 }
 
-// open reports whether the lane does not pause.
+// open reports whether something can be started: the lane does not pause, and after a failure one delivery at a time
+// finds out whether that has passed.
 func (l *laneState) open() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !time.Now().Before(l.pause)
+	return l.opens(time.Now())
 }
 
-// ready reports whether a key may be tried.
+func (l *laneState) opens(now time.Time) bool {
+	return !now.Before(l.pause) && !now.Before(l.asked) && (l.failures == 0 || l.running == 0)
+}
+
+// ready reports whether a key may be tried: not again before all others had their turn, unless something went through,
+// so that keys which fail do not keep others from showing that the lane is well.
 func (l *laneState) ready(k Key) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.may(k)
+}
+
+func (l *laneState) may(k Key) bool {
 	now := time.Now()
-	return !now.Before(l.pause) && !now.Before(l.later[k].until)
+	s, failed := l.later[k]
+	return l.opens(now) && (!failed || !now.Before(s.until) && (s.passed < l.passed || s.lap < l.lap))
+}
+
+// begin counts a delivery, if its key may be tried.
+func (l *laneState) begin(k Key) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.may(k) {
+		return false
+	}
+	l.running++
+	return true
+}
+
+// turn notes that all keys had their turn.
+func (l *laneState) turn() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.opens(time.Now()) {
+		l.lap++
+	}
+}
+
+// end uncounts a delivery.
+func (l *laneState) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running--
 }
 
 // succeeded notes that a call went through. It returns how many failures that ended.
@@ -60,14 +104,17 @@ func (l *laneState) succeeded(k Key) (ended int) {
 	return ended
 }
 
-// failed notes a failure that may pass. It returns how many there are in a row, and whether it is the key's own: others
-// went through between each of its failures.
+// failed notes a failure that may pass. wait is how long the service wants to be left alone. It returns how many there
+// are in a row, and whether it is the key's own: others went through between each of its failures.
 func (l *laneState) failed(k Key, wait time.Duration) (row int, own bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	l.failures++
-	l.pause = now.Add(max(wait, backoff(l.failures, time.Minute)))
+	l.pause = now.Add(backoff(l.failures, time.Minute))
+	if asked := now.Add(wait); asked.After(l.asked) {
+		l.asked = asked
+	}
 	s, known := l.later[k]
 	if !known && len(l.later) >= mostSetbacks {
 		return l.failures, false
@@ -75,7 +122,7 @@ func (l *laneState) failed(k Key, wait time.Duration) (row int, own bool) {
 	if !known || s.passed < l.passed {
 		s.failures++
 	}
-	s.passed = l.passed
+	s.passed, s.lap = l.passed, l.lap
 	s.until = now.Add(backoff(s.failures, 10*time.Minute))
 	l.later[k] = s
 	return l.failures, s.failures >= givenUp
@@ -110,6 +157,32 @@ func (l *laneState) lasted(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.importing = (before + d) / 2
+}
+
+// begins notes when an import began.
+func (l *laneState) begins(at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.began = at
+}
+
+func (l *laneState) lastBegan() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.began
+}
+
+// isThrough notes that a wave of imports goes on to the next lanes.
+func (l *laneState) isThrough() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.through = time.Now()
+}
+
+func (l *laneState) wasThrough() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.through
 }
 
 // pace counts the calls of a lane in the current minute and the two before it. More would hide that it has become slower,

@@ -19,16 +19,10 @@ type watch struct {
 // take tries to become the holder: at once if nobody is, or if the holder has given no sign of life for a quarter longer
 // than the lease, for which the holder itself counts. until is how long the lease lasts without a beat.
 func (f *Feed) take(ctx context.Context) (l Lease, until time.Time, err error) {
-	w := &f.watch
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if l, err = f.store.Lease(ctx); err != nil {
 		return l, until, err
 	}
-	if w.since.IsZero() || l != w.seen {
-		w.seen, w.since = l, time.Now()
-	}
-	if l.Holder != "" && time.Since(w.since) < f.lease*5/4 {
+	if l.Holder != "" && f.watch.still(l) < f.lease*5/4 {
 		return l, until, ErrLeaseLost
 	}
 	until = time.Now().Add(f.lease)
@@ -36,17 +30,32 @@ func (f *Feed) take(ctx context.Context) (l Lease, until time.Time, err error) {
 	return l, until, err
 }
 
-// stand waits until this process is the holder.
-func (f *Feed) stand(ctx context.Context) (Lease, time.Time, error) {
+// still is how long the lease is known to be as it is.
+func (w *watch) still(l Lease) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.since.IsZero() || l != w.seen {
+		w.seen, w.since = l, time.Now()
+	}
+	return time.Since(w.since)
+}
+
+// look is how often the lease of another process is looked at.
+func (f *Feed) look() time.Duration { return min(time.Second, f.lease/5) }
+
+// stand waits until this process is the holder. Its error is that ctx has ended.
+func (f *Feed) stand(ctx context.Context) (l Lease, until time.Time, err error) {
+	failing := false
 	for {
-		l, until, err := f.take(ctx)
-		if err == nil {
+		if l, until, err = f.take(ctx); err == nil {
 			return l, until, nil
 		}
-		if !errors.Is(err, ErrLeaseLost) && ctx.Err() == nil {
+		failed := !errors.Is(err, ErrLeaseLost)
+		if failed && !failing && ctx.Err() == nil {
 			f.log.LogAttrs(ctx, slog.LevelWarn, "feed: the lease cannot be read", slog.Any("error", err))
 		}
-		if err := sleep(ctx, min(time.Second, f.lease/5)); err != nil {
+		failing = failed
+		if err = sleep(ctx, f.look()); err != nil {
 			return l, until, err
 		}
 	}
@@ -56,27 +65,34 @@ func (f *Feed) stand(ctx context.Context) (Lease, time.Time, error) {
 type tenure struct {
 	*Feed
 	fence int64
-	ctx   context.Context // ends with it
+	ctx   context.Context //nolint:containedctx // it ends with the tenure
 	end   context.CancelCauseFunc
 
 	mu    sync.Mutex
 	until time.Time
 }
 
-// left is how long the lease lasts without another beat.
+// newTenure begins one. It ends at the latest when the lease runs out; ctx only gives it values.
+func newTenure(ctx context.Context, f *Feed, fence int64, until time.Time) *tenure {
+	t := &tenure{Feed: f, fence: fence, until: until}
+	t.ctx, t.end = context.WithCancelCause(context.WithoutCancel(ctx))
+	return t
+}
+
+// left is how long the lease lasts without another beat, by both of the machine's clocks: one of them stands still while
+// a machine sleeps.
 func (t *tenure) left() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return time.Until(t.until)
+	return min(time.Until(t.until), time.Until(t.until.Round(0)))
 }
 
 // holds fails once the lease has run out, which a process that was stopped for a while has not noticed otherwise.
-func (t *tenure) holds(context.Context) error {
+func (t *tenure) holds() error {
 	if t.left() <= 0 {
 		t.end(ErrLeaseLost)
-		return ErrLeaseLost
 	}
-	return nil
+	return context.Cause(t.ctx)
 }
 
 // apply notes something in the outbox, and so keeps the lease.
@@ -88,7 +104,9 @@ func (t *tenure) apply(ctx context.Context, n Note) error {
 		t.end(ErrLeaseLost)
 	case err == nil:
 		t.mu.Lock()
-		t.until = until
+		if until.After(t.until) {
+			t.until = until
+		}
 		t.mu.Unlock()
 	}
 	return err
@@ -96,12 +114,12 @@ func (t *tenure) apply(ctx context.Context, n Note) error {
 
 // insist is apply until the database takes it or the tenure ends.
 func (t *tenure) insist(n Note) error {
-	for {
+	for failing := false; ; failing = true {
 		err := t.apply(t.ctx, n)
 		if err == nil || errors.Is(err, ErrLeaseLost) {
 			return err
 		}
-		if t.ctx.Err() == nil {
+		if t.ctx.Err() == nil && !failing {
 			t.log.LogAttrs(t.ctx, slog.LevelWarn, "feed: the outbox cannot be written", slog.Any("error", err))
 		}
 		if sleep(t.ctx, time.Second) != nil {
@@ -110,17 +128,23 @@ func (t *tenure) insist(n Note) error {
 	}
 }
 
-// beat keeps the lease until the tenure ends, and ends it when the lease runs out.
+// beat keeps the lease until the tenure ends.
 func (t *tenure) beat() {
-	for sleep(t.ctx, min(t.lease/5, max(t.left(), 0))) == nil {
-		if t.holds(t.ctx) != nil {
-			return
-		}
-		ctx, cancel := context.WithTimeout(t.ctx, t.left())
+	over := make(chan struct{})
+	go func() { defer close(over); t.expire() }()
+	defer func() { <-over }()
+	for sleep(t.ctx, t.lease/5) == nil {
+		ctx, cancel := context.WithTimeout(t.ctx, t.lease/3) // another connection may do better
 		if err := t.apply(ctx, Note{}); err != nil && t.ctx.Err() == nil {
 			t.log.LogAttrs(ctx, slog.LevelWarn, "feed: the lease cannot be kept", slog.Any("error", err))
 		}
 		cancel()
+	}
+}
+
+// expire ends the tenure when the lease runs out, whatever the database does meanwhile.
+func (t *tenure) expire() {
+	for t.holds() == nil && sleep(t.ctx, t.left()) == nil {
 	}
 }
 

@@ -37,13 +37,13 @@ func planOf(s seal, events []Event) (p plan, ok bool, err error) {
 		ok = ok || e.Parked == nil
 		atOnce = atOnce || e.AtOnce && !e.Sent && e.Parked == nil
 		p.urgent = p.urgent || e.Urgent
-		if err := p.merge(s, e); err != nil {
-			return p, false, err
+		if failed := p.merge(s, e); failed != nil {
+			err = failed
 		}
 	}
 	slices.Sort(p.parents)
 	p.parents = slices.Compact(p.parents)
-	return p, ok && (!p.held || atOnce), nil
+	return p, ok && (!p.held || atOnce), err
 }
 
 // merge adds one event.

@@ -1,10 +1,12 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,6 +26,8 @@ func (f *Feed) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	f.runs(1)
+	defer f.runs(-1)
 	if _, err := f.store.Lease(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -35,24 +39,40 @@ func (f *Feed) Run(ctx context.Context) error {
 		if err != nil {
 			return nil
 		}
-		f.drain(ctx, lease.Fence, until, lanes, false)
+		_ = f.drain(ctx, lease.Fence, until, lanes, false) // a lost lease, which the next holder has
 	}
+}
+
+func (f *Feed) runs(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.running += n
 }
 
 // Drain delivers what can be delivered now, and returns when nothing is left that could go: it is for job runners that
 // call it every minute or so, instead of Run. What waits for an import, or for a pause after a failure, stays for the next
 // time: a bulk import is started and left to the next Drain, which looks for at most three minutes what became of it.
-// While another process drains, it returns [ErrLeaseLost] at once.
+// While another process drains, it returns [ErrLeaseLost] as soon as that shows a sign of life, which takes a fifth of
+// the lease; if it shows none, Drain goes on in its place after a lease and a quarter.
 func (f *Feed) Drain(ctx context.Context) error {
 	lanes, err := f.all()
 	if err != nil {
 		return err
 	}
-	lease, until, err := f.take(ctx)
-	if err != nil {
-		return err
+	first, until, err := f.take(ctx)
+	lease := first
+	for errors.Is(err, ErrLeaseLost) && lease == first {
+		if err := sleep(ctx, f.look()); err != nil {
+			return err
+		}
+		lease, until, err = f.take(ctx)
 	}
-	f.drain(ctx, lease.Fence, until, lanes, true)
+	if err != nil {
+		return fmt.Errorf("feed: drain: %w", err)
+	}
+	if err := f.drain(ctx, lease.Fence, until, lanes, true); err != nil {
+		return fmt.Errorf("feed: drain: %w", err)
+	}
 	return ctx.Err()
 }
 
@@ -60,9 +80,9 @@ func (f *Feed) Drain(ctx context.Context) error {
 type drainer struct {
 	*tenure
 	lanes  []*laneState
-	once   bool // stop when nothing can go
-	stop   context.Context
-	finish func() // ends stop
+	once   bool            // stop when nothing can go
+	stop   context.Context //nolint:containedctx // it ends with the work
+	finish func()          // ends stop
 
 	urgent, others chan struct{} // a place for each call
 	done           chan outcome
@@ -71,15 +91,16 @@ type drainer struct {
 	mu      sync.Mutex
 	busy    map[Key]bool // somebody works on it
 	imports int          // lanes that are at work on an import
-	ended   int          // how much of both has ended
+	moved   int          // deliveries and imports that have changed something
+	found   []int        // of each scan: moved, when it began the last one that found nothing to start
+	problem error
 }
 
-// drain works until ctx ends, the lease is lost, or with once, nothing can go.
-func (f *Feed) drain(ctx context.Context, fence int64, until time.Time, lanes []*lane, once bool) {
-	t := &tenure{Feed: f, fence: fence, until: until}
-	t.ctx, t.end = context.WithCancelCause(context.WithoutCancel(ctx))
+// drain works until ctx ends, the lease is lost, or with once, nothing can go. Its error is why it had to end.
+func (f *Feed) drain(ctx context.Context, fence int64, until time.Time, lanes []*lane, once bool) error {
+	t := newTenure(ctx, f, fence, until)
 	d := &drainer{tenure: t, once: once, done: make(chan outcome), busy: map[Key]bool{},
-		urgent: make(chan struct{}, 8), others: make(chan struct{}, 4)}
+		urgent: make(chan struct{}, 8), others: make(chan struct{}, 4), found: slices.Repeat([]int{-1}, 1+len(lanes))}
 	d.stop, d.finish = context.WithCancel(t.ctx)
 	defer d.finish()
 	for _, l := range lanes {
@@ -92,11 +113,11 @@ func (f *Feed) drain(ctx context.Context, fence int64, until time.Time, lanes []
 	keeping.Go(t.beat)
 	settled := make(chan struct{})
 	go func() { defer close(settled); d.settle() }()
-	working.Go(d.dispatchUrgent)
-	working.Go(d.dispatchOthers)
-	for _, l := range d.lanes {
+	working.Go(func() { d.scan(0, d.lanes, true, d.urgent, urgentEvery) })
+	for i, l := range d.lanes {
 		d.importing(1) // before anybody can find the drainer idle
 		working.Go(func() { d.spills(l) })
+		working.Go(func() { d.scan(1+i, []*laneState{l}, false, d.others, othersEvery) })
 	}
 	<-d.stop.Done()
 	limit := time.AfterFunc(grace, func() { t.end(context.Canceled) })
@@ -108,23 +129,40 @@ func (f *Feed) drain(ctx context.Context, fence int64, until time.Time, lanes []
 	lost := errors.Is(context.Cause(t.ctx), ErrLeaseLost)
 	t.end(nil)
 	keeping.Wait()
-	if !lost {
-		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if err := f.store.Release(release, fence); err != nil {
-			f.log.LogAttrs(release, slog.LevelWarn, "feed: the lease cannot be given back", slog.Any("error", err))
-		}
+	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := f.store.Release(release, fence); err != nil { // nothing changes if another process has it
+		f.log.LogAttrs(release, slog.LevelWarn, "feed: the lease cannot be given back", slog.Any("error", err))
+	}
+	if lost {
+		return ErrLeaseLost
+	}
+	return d.problem
+}
+
+// progress counts the deliveries that have changed something.
+func (d *drainer) progress() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.moved
+}
+
+// quiet notes that a scan found nothing to start. The work is over when none has since the last delivery.
+func (d *drainer) quiet(scan, before int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.found[scan] = before
+	if len(d.busy) == 0 && d.imports == 0 && !slices.ContainsFunc(d.found, func(n int) bool { return n != d.moved }) {
+		d.finish()
 	}
 }
 
-// idleSince counts what has ended, and is -1 while something is under way.
-func (d *drainer) idleSince() int {
+// giveUp ends the work because of a problem.
+func (d *drainer) giveUp(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.busy) > 0 || d.imports > 0 {
-		return -1
-	}
-	return d.ended
+	d.problem = cmp.Or(d.problem, err)
+	d.finish()
 }
 
 // importing counts lanes that are at work on an import.
@@ -132,7 +170,7 @@ func (d *drainer) importing(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.imports += n
-	d.ended++
+	d.moved++
 }
 
 // reserve makes a key busy. It is false if it is already.
@@ -152,5 +190,4 @@ func (d *drainer) free(keys ...Key) {
 	for _, k := range keys {
 		delete(d.busy, k)
 	}
-	d.ended += len(keys)
 }

@@ -35,9 +35,19 @@ type shop struct {
 	server    *actitotest.Server
 	client    *actito.Client
 	memory    *feedtest.Memory
+	store     feed.Store // the memory, or what stands before it
 	feed      *feed.Feed
 	customers *feed.Lane[customer]
 	orders    *feed.Lane[order]
+}
+
+// setup is what makes a shop differ from others.
+type setup struct {
+	server []actitotest.Option
+	client []actito.Option
+	before func(ctx context.Context, method string) error // of the store
+	wire   wire
+	feed   []feed.Option
 }
 
 func newServer(opts ...actitotest.Option) *actitotest.Server {
@@ -65,22 +75,35 @@ func newServer(opts ...actitotest.Option) *actitotest.Server {
 
 func newShop(t *testing.T, opts ...feed.Option) *shop {
 	t.Helper()
-	s := &shop{t: t, server: newServer(actitotest.InMemory()), memory: feedtest.NewMemory()}
+	return setup{feed: opts}.open(t)
+}
+
+func (u setup) open(t *testing.T) *shop {
+	t.Helper()
+	s := &shop{t: t, server: newServer(append(u.server, actitotest.InMemory())...), memory: feedtest.NewMemory()}
+	s.store = s.memory
+	if u.before != nil {
+		s.store = guarded{s.memory, u.before}
+	}
+	transport := s.server.Transport()
+	if u.wire != nil {
+		transport = intercepted{transport, u.wire}
+	}
 	var err error
-	s.client, err = actito.New(s.server.APIKey, "Shop", actito.WithBaseURL(s.server.URL),
-		actito.WithHTTPClient(&http.Client{Transport: s.server.Transport()}))
+	s.client, err = actito.New(s.server.APIKey, "Shop", append([]actito.Option{actito.WithBaseURL(s.server.URL),
+		actito.WithHTTPClient(&http.Client{Transport: transport})}, u.client...)...)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		_ = s.client.Close()
 		s.server.Close()
 	})
-	s.feed, s.customers, s.orders = s.open(opts...)
+	s.feed, s.customers, s.orders = s.open(u.feed...)
 	return s
 }
 
 // open opens the feed of another process.
 func (s *shop) open(opts ...feed.Option) (*feed.Feed, *feed.Lane[customer], *feed.Lane[order]) {
-	f, err := feed.Open(s.client, s.memory, opts...)
+	f, err := feed.Open(s.client, s.store, opts...)
 	require.NoError(s.t, err)
 	customers, err := actito.Profiles[customer](s.client, "Customers")
 	require.NoError(s.t, err)

@@ -48,9 +48,10 @@ func fitsCell(value any) bool {
 
 // SpillToBulk lets a lane's rows go by bulk import where calls alone would not deliver them within the given time: when
 // the backlog would outlast it, has 200 rows that one file can hold, and the day's imports, less those that the quota
-// keeps free, allow it. They are spread over the day as soon as half of them are used. An import starts as late as is
-// safe, since more rows go with it then. Bulk imports raise no scenarios. What says [MustTrigger] or [DataCollection],
-// deletes, clears a value, or changes subscriptions or segmentations, always goes one by one.
+// keeps free, allow it. They are spread over the day: what earlier hours did not need is there for busy ones. An import
+// starts as late as is safe, since more rows go with it then; lanes that are [After] one another start theirs in turn.
+// Bulk imports raise no scenarios. What says [MustTrigger] or [DataCollection], deletes, clears a value, or changes
+// subscriptions or segmentations, always goes one by one.
 //
 // While an import holds a row, what is pushed of it later waits; deletes and opt-outs go at once, and again after it.
 // Rows that the import rejects are parked. Where nobody can tell which rows of an import arrived, all go one by one.

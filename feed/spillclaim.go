@@ -80,7 +80,7 @@ func (s *importer) claimKeys(i *Import, columns int64, keys []Key, c *claim) err
 		parents = append(parents, events[k].Parents...)
 	}
 	slices.Sort(parents)
-	states, err := s.states(slices.Compact(parents))
+	states, err := s.states(s.stop, slices.Compact(parents))
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"log/slog"
 	"slices"
 	"time"
 
@@ -48,8 +47,8 @@ func (o *outlook) lastMoment(at time.Time) bool { return o.now.Sub(at)+o.lasts >
 // late reports whether an event will be too old when its turn has come, which is the n-th.
 func (o *outlook) late(at time.Time, n int) bool { return o.now.Sub(at)+o.calls(n) > o.deadline }
 
-// spared is how long to wait until the budget allows another import: the first half of the day's imports goes as it is
-// asked for, the rest is spread over what is left of the day, so that one hour does not spend all.
+// spared is how long to wait until the budget allows another import. What is left is spread over what is left of the day,
+// so that one hour does not spend all; what earlier hours did not need, but for one, is there for those that do.
 func spared(u actito.Usage, last, now time.Time) time.Duration {
 	const longest = time.Hour // somebody may correct the ledger, or open the table
 	left := u.Left - u.Kept
@@ -62,7 +61,7 @@ func spared(u actito.Usage, last, now time.Time) time.Duration {
 		return min(longest, u.ClosedUntil.Sub(now))
 	case left <= 0:
 		return min(longest, max(time.Minute, reset.Sub(now)))
-	case 2*left > u.Limit:
+	case float64(left-1) > float64(u.Limit)*reset.Sub(now).Hours()/24:
 		return 0
 	}
 	return min(longest, max(0, last.Add(reset.Sub(now)/time.Duration(left)).Sub(now)))
@@ -80,41 +79,11 @@ func (d *drainer) deadline(l *laneState) time.Duration {
 	return age
 }
 
-// due reports whether the lane's import is due, of the rows with these columns.
-func (s *importer) due() (columns int64, due bool) {
-	if time.Now().Before(s.next) || !s.l.open() {
-		return 0, false
-	}
-	backlog, err := s.store.Backlog(s.stop)
-	o := outlook{now: time.Now(), pace: s.l.perMinute(), lasts: s.l.lasts(), deadline: s.deadline(s.l)}
-	for i := range backlog {
-		if backlog[i].Lane == s.l.name {
-			o.add(&backlog[i])
-		}
-	}
-	if err == nil && o.worth() {
-		due, err = s.tooLate(&o)
-	}
-	if err == nil && due {
-		var u actito.Usage
-		if u, err = s.usage(); err == nil {
-			wait := spared(u, s.last, o.now)
-			s.next = o.now.Add(wait)
-			due = wait == 0
-		}
-	}
-	if err != nil && s.stop.Err() == nil {
-		s.log.LogAttrs(s.stop, slog.LevelWarn, "feed: it cannot be told whether an import is due", slog.String("lane", s.l.name), slog.Any("error", err))
-		s.next = time.Now().Add(time.Minute)
-	}
-	return o.columns, due && err == nil
-}
-
 // tooLate reports whether calls alone would be too late for some event that can go.
-func (s *importer) tooLate(o *outlook) (bool, error) {
+func (s *importer) tooLate(l *laneState, o *outlook) (bool, error) {
 	n, after := 0, int64(0)
 	for {
-		events, err := s.store.Page(s.stop, Page{Lanes: []string{s.l.name}, After: after, Limit: claimPage})
+		events, err := s.store.Page(s.stop, Page{Lanes: []string{l.name}, After: after, Limit: claimPage})
 		if err != nil {
 			return false, err
 		}
@@ -144,8 +113,8 @@ func (s *importer) tooLate(o *outlook) (bool, error) {
 	}
 }
 
-// usage asks for the budget of the lane's table.
-func (s *importer) usage() (actito.Usage, error) {
-	in, _ := s.l.table.file("usage", nil, actito.Columns(s.l.key))
-	return s.l.table.Client().Quota.Usage(s.stop, in.Destination.TableID)
+// usage asks for the budget of a lane's table.
+func (s *importer) usage(l *laneState) (actito.Usage, error) {
+	in, _ := l.table.file("usage", nil, actito.Columns(l.key))
+	return l.table.Client().Quota.Usage(s.stop, in.Destination.TableID)
 }

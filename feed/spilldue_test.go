@@ -62,7 +62,7 @@ func TestTheColumnsThatMostPendingEventsHaveGo(t *testing.T) {
 	assert.Equal(t, outlook{pending: 1410, columns: 5, together: 300, oldest: old.Add(time.Minute)}, o)
 }
 
-func TestTheBudgetIsSpreadOnceHalfOfItIsUsed(t *testing.T) {
+func TestTheBudgetIsSpreadOverTheDay(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 	reset := now.Add(10 * time.Hour)
@@ -71,9 +71,9 @@ func TestTheBudgetIsSpreadOnceHalfOfItIsUsed(t *testing.T) {
 		last  time.Duration // ago; 0: none
 		want  time.Duration
 	}{
-		"nothing is used":                        {actito.Usage{Limit: 12, Left: 12}, time.Minute, 0},
-		"more than half is left":                 {actito.Usage{Limit: 12, Left: 7, ResetAt: reset}, time.Minute, 0},
-		"half is left: wait":                     {actito.Usage{Limit: 12, Left: 5, ResetAt: reset}, 90 * time.Minute, 30 * time.Minute},
+		"nothing is used":                        {actito.Usage{Limit: 12, Left: 12}, 0, 0},
+		"earlier hours needed less":              {actito.Usage{Limit: 12, Left: 7, ResetAt: reset}, time.Minute, 0},
+		"they needed what is their part: wait":   {actito.Usage{Limit: 12, Left: 5, ResetAt: reset}, 90 * time.Minute, 30 * time.Minute},
 		"what is kept free is not left":          {actito.Usage{Limit: 12, Left: 7, Kept: 2, ResetAt: reset}, 90 * time.Minute, 30 * time.Minute},
 		"the wait is over":                       {actito.Usage{Limit: 12, Left: 5, ResetAt: reset}, 2 * time.Hour, 0},
 		"none was started yet":                   {actito.Usage{Limit: 12, Left: 5, ResetAt: reset}, 0, 0},

@@ -31,7 +31,7 @@ type importer struct {
 	*drainer
 	l        *laneState
 	next     time.Time // when to look again whether one is due
-	last     time.Time // when the last one began
+	joined   time.Time // the wave that was joined last
 	failures int       // to start one, in a row
 }
 
@@ -45,8 +45,11 @@ func (d *drainer) spills(l *laneState) {
 		return
 	}
 	for {
-		if columns, due := s.due(); due && !s.start(columns) {
-			return
+		if columns, due := s.due(); due {
+			if !s.start(columns) {
+				return
+			}
+			s.l.isThrough()
 		}
 		d.importing(-1)
 		err := sleep(d.stop, spillEvery)
@@ -81,8 +84,8 @@ func (s *importer) goOn() (over bool) {
 			case !s.follow(i, nil):
 				return false
 			}
-			if i.Lane == s.l.name && i.At.After(s.last) {
-				s.last = i.At
+			if i.Lane == s.l.name && i.At.After(s.l.lastBegan()) {
+				s.l.begins(i.At)
 			}
 		}
 		return true
@@ -101,7 +104,7 @@ func (s *importer) start(columns int64) (over bool) {
 		return s.end(i, "too few rows", nil, released) == nil
 	default:
 		if err = s.calm(s.stop); err == nil {
-			s.last = i.At
+			s.l.begins(i.At)
 			s.log.LogAttrs(s.ctx, slog.LevelInfo, "feed: an import starts", slog.String("lane", s.l.name), slog.String("import", i.ID),
 				slog.Int("rows", c.rows))
 			e, err = s.send(&i, c)
@@ -168,7 +171,7 @@ func (s *importer) notStarted(i Import, err error) (over bool) {
 		return s.end(i, "no rows", nil, removed) == nil
 	case quota != nil:
 		s.next = now.Add(min(time.Hour, max(time.Minute, quota.ResetAt.Sub(now))))
-	case errors.Is(err, actito.ErrInvalid), api != nil && api.Status == http.StatusRequestEntityTooLarge:
+	case errors.Is(err, actito.ErrInvalid) && !actito.Retryable(err), api != nil && api.Status == http.StatusRequestEntityTooLarge:
 		s.next = now.Add(refusedFor)
 		return s.end(i, "refused", err, oneByOne) == nil
 	}
@@ -265,8 +268,9 @@ func (s *importer) await(i *Import, e *actito.Execution) (_ *actito.Execution, r
 	defer cancel()
 	until, cancelUntil := context.WithDeadline(ctx, i.At.Add(longest))
 	defer cancelUntil()
-	e, err = executions.Wait(until, e)
-	running = err != nil && !e.Ended() && (s.stop.Err() != nil || ctx.Err() != nil && time.Since(i.At) < longest)
+	// As work of the class Polling it would wait for as long as calls have a backlog.
+	e, err = executions.Wait(until, e, actito.Background())
+	running = err != nil && !e.Ended() && ctx.Err() != nil
 	return e, running, err
 }
 

@@ -52,6 +52,7 @@ func TestEachMethodTellsWhatIsWrongWithTheStore(t *testing.T) {
 	t.Parallel()
 	where := new(unreachable)
 	db := sql.OpenDB(where)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	for name, tt := range map[string]struct {
 		db      *sql.DB
 		dialect Dialect
@@ -94,9 +95,11 @@ func TestEachMethodTellsWhatIsWrongWithTheStore(t *testing.T) {
 func TestADatabaseThatCannotBeReachedIsToldAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range []Dialect{Postgres, SQLite} {
-		for call, err := range calls(t.Context(), SQL(sql.OpenDB(new(unreachable)), dialect)) {
+		db := sql.OpenDB(new(unreachable))
+		for call, err := range calls(t.Context(), SQL(db, dialect)) {
 			require.EqualError(t, err, "feed: "+call+": tables actito_feed_…: connection refused")
 		}
+		require.NoError(t, db.Close())
 	}
 }
 
@@ -114,7 +117,9 @@ func (i *interrupted) Connect(context.Context) (driver.Conn, error) {
 func TestAContextThatEndedIsToldWhateverTheDriverSays(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := SQL(sql.OpenDB(&interrupted{end: cancel}), SQLite).Lease(ctx)
+	db := sql.OpenDB(&interrupted{end: cancel})
+	_, err := SQL(db, SQLite).Lease(ctx)
+	require.NoError(t, db.Close())
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorContains(t, err, "interrupted")
 }
