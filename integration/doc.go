@@ -3,6 +3,9 @@
 // package postgresql). Otherwise they skip what needs it. It is a module of its own, so that drivers of databases are no
 // dependencies of the library.
 //
-//	cd integration && go test -race . -killing 1m
+// What must survive the death of processes is tested with some that are killed and stopped: the test binary once more. With
+// -killing 30s or more, each step is tried, such as those of an import that take minutes.
+//
+//	cd integration && go test -race . -killing 1m -timeout 30m
 //	cd integration && go test -bench . -run '^$'
 package integration

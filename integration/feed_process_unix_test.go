@@ -129,7 +129,7 @@ func (s *shop) start(d duty) *worker {
 	require.NoError(s, err)
 	binary, err := os.Executable()
 	require.NoError(s, err)
-	w.cmd = exec.Command(binary) //nolint:gosec // it is the binary that runs
+	w.cmd = exec.Command(binary)
 	w.cmd.Env = append(os.Environ(), dutyVariable+"="+string(text), "GOMAXPROCS=2")
 	w.stdin, err = w.cmd.StdinPipe()
 	require.NoError(s, err)
