@@ -222,7 +222,9 @@ func TestTheDocumentsCodeIsTested(t *testing.T) {
 		for _, b := range blocks {
 			code, _, closed := strings.Cut(b, "```")
 			require.True(t, closed)
-			require.True(t, strings.Contains(tested, strings.TrimSpace(code)), "%s: no test has this code:\n%s", document, code)
+			if !strings.Contains(tested, strings.TrimSpace(code)) { // Contains of testify would print all of it
+				t.Errorf("%s: no test has this code:\n%s", document, code)
+			}
 		}
 	}
 }

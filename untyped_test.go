@@ -111,7 +111,7 @@ func TestWhatCannotBeSentMakesNoMap(t *testing.T) {
 	assert.Contains(t, table.Attributes(), "subscriptions#Newsletter")
 	assert.Nil(t, table.Untyped().Attributes())
 	_, err := table.Map(kept{ID: 1, Newsletter: actito.Null[bool]()})
-	assert.ErrorIs(t, err, actito.ErrInvalid)
+	require.ErrorIs(t, err, actito.ErrInvalid)
 	_, err = actito.ParseMap([]byte("[]"))
 	assert.ErrorIs(t, err, actito.ErrInvalid)
 }
@@ -121,7 +121,7 @@ func TestBeforeSendEndsACallUnsent(t *testing.T) {
 	table, _ := echo(t)
 	lost := errors.New("the lease is lost")
 	_, err := table.Upsert(t.Context(), kept{ID: 1}, actito.BeforeSend(func(context.Context) error { return lost }))
-	assert.ErrorIs(t, err, lost)
+	require.ErrorIs(t, err, lost)
 	asked := 0
 	_, err = table.Upsert(t.Context(), kept{ID: 1}, actito.BeforeSend(func(context.Context) error { asked++; return nil }))
 	require.NoError(t, err)
