@@ -179,7 +179,7 @@ func TestTheREADMEsFeedDelivers(t *testing.T) {
 		require.NoError(t, readmePush(ctx, db, customers, orders, Customer{ID: "C1085", Email: "ann@example.com"}, Order{ID: "A1", Customer: "C1085"}))
 		conn, err := pgx.ConnectConfig(ctx, config)
 		require.NoError(t, err)
-		defer conn.Close(context.WithoutCancel(ctx))
+		defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 		tx, err := conn.Begin(ctx)
 		require.NoError(t, err)
 		require.NoError(t, realTimePgx(ctx, tx, customers, Customer{ID: "C1086", Email: "bob@example.com"}))
