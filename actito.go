@@ -19,6 +19,7 @@
 //
 // The last two return an [Execution]; [ExecutionService.Wait] sees it through, and the tables' Rejects read the rows
 // that the server refused. [ETLService.Check] is the dry run, and [ExecutionService.Resume] continues after a crash.
+// Package feed takes the first road for handlers, through an outbox in their own database.
 //
 // # Values
 //
