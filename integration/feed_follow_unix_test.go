@@ -16,10 +16,12 @@ func newRandom() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Ui
 // Upserts carry what was committed, and their versions never go back: a process that takes over reads what is pending
 // anew, and that holds all that the dead one may have sent. Deletes carry no version. One either goes forward, to a
 // delete that was committed later than what was written last, or repeats an older one, as the first half of a delete and
-// an upsert that are delivered together: by another process than the one that wrote last, or after the upsert was refused
-// and parked with it, with an upsert behind it that is as new as the last one. Where there are imports, deletes and
-// opt-outs are sent again after them.
-func follow(history []handed, writes []written, imports bool) error {
+// an upsert that are delivered together, with an upsert behind it that is as new as the last one.
+//
+// Only another process repeats anything, or the same one what was refused and parked. Where again is true it may repeat
+// anything that it sent: what an import held, and in PostgreSQL what it could not remove, since a transaction that was
+// rolled back later was erasing it.
+func follow(history []handed, writes []written, again bool) error {
 	newest := int64(0) // version that was written
 	by := ""           // who wrote last
 	refused := false   // the last upsert was
@@ -37,7 +39,7 @@ func follow(history []handed, writes []written, imports bool) error {
 				backward = backward || h.kind == "delete" && h.version <= newest
 			}
 			switch {
-			case backward && (by != w.worker || refused || imports):
+			case backward && (by != w.worker || refused || again):
 				repeated = true // or goes forward: nobody can tell
 			case forward == 0:
 				return fmt.Errorf("write %d: a delete that nobody committed", i)
@@ -57,7 +59,7 @@ func follow(history []handed, writes []written, imports bool) error {
 		if w.version < newest {
 			return fmt.Errorf("write %d: version %d came after %d", i, w.version, newest)
 		}
-		if w.version == newest && by == w.worker && !repeated && !imports {
+		if w.version == newest && by == w.worker && !repeated && !again {
 			return fmt.Errorf("write %d: version %d was sent twice by one process", i, w.version)
 		}
 		newest, by, refused, repeated = w.version, w.worker, bad, false

@@ -21,7 +21,7 @@ import (
 type points struct {
 	say   func(format string, args ...any)
 	order order
-	open  sync.RWMutex // held for reading by what keeps others from the database
+	open  sync.RWMutex // held for reading by what keeps others from the database, and by calls on the wire
 
 	mu     sync.Mutex
 	seen   map[string]bool
@@ -218,9 +218,16 @@ func (c *calls) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	name = strings.Join(parts, "/")
 	c.points.reach("before " + name)
-	if req.Body != nil && req.Body != http.NoBody {
+	wire := &wire{points: c.points}
+	defer wire.leave()
+	if req.Body == nil || req.Body == http.NoBody {
+		wire.enter()
+	} else {
 		out := *req
-		out.Body = &body{ReadCloser: req.Body, reach: func() { c.points.reach("at the body of " + name) }}
+		out.Body = &body{ReadCloser: req.Body, reach: func() {
+			c.points.reach("at the body of " + name)
+			wire.enter()
+		}}
 		if get := req.GetBody; get != nil {
 			out.GetBody = func() (io.ReadCloser, error) {
 				again, err := get()
@@ -230,10 +237,37 @@ func (c *calls) RoundTrip(req *http.Request) (*http.Response, error) {
 		req = &out
 	}
 	resp, err := c.RoundTripper.RoundTrip(req)
+	wire.leave()
 	if err == nil {
 		c.points.reach(fmt.Sprintf("after %d to %s", resp.StatusCode, name))
 	}
 	return resp, err
+}
+
+// wire is a call that is past the last look at the lease: a process that is to stop lets it end before.
+type wire struct {
+	points      *points
+	mu          sync.Mutex
+	inside, out bool
+}
+
+func (w *wire) enter() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.out {
+		w.points.open.RLock()
+		w.inside = true
+	}
+}
+
+func (w *wire) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.out = true
+	if w.inside {
+		w.points.open.RUnlock()
+		w.inside = false
+	}
 }
 
 // body is a request's body with a point before its first byte.

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/actito-go/actito/actitotest"
+	"github.com/actito-go/actito/quota/sqlquota"
 )
 
 // patience is how long a test waits for what must come.
@@ -303,7 +304,7 @@ func (s *shop) inOrder(history map[string][]handed) {
 		}
 	}
 	for key, writes := range byKey {
-		if err := follow(history[key], writes, s.imports > 0); err != nil {
+		if err := follow(history[key], writes, s.imports > 0 || s.where.dialect == sqlquota.Postgres); err != nil {
 			s.Errorf("%s: %v", key, err)
 			for _, w := range writes {
 				s.Logf("%s: %s %s removes %v version %d answered %d", key, w.at.Format("05.000"), w.worker, w.remove, w.version, w.status)

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"database/sql"
 	"fmt"
 	"strings"
 	"syscall"
@@ -68,6 +69,31 @@ func TestWhoeverHasLostTheLeaseSettlesNothing(t *testing.T) {
 		s.drainAll()
 		s.check()
 	})
+}
+
+// Whoever drains never waits for a transaction of the user's: what one was erasing when it was to be removed goes again if
+// that is rolled back.
+func TestWhatWasBeingErasedGoesAgainAfterARollback(t *testing.T) {
+	t.Parallel()
+	s := newFeedShop(t, newPostgres(t))
+	require.NoError(t, s.own.change(t.Context(), "c00", newRandom(), "patch"))
+	drains := s.start(duty{Name: "drain", Drains: true, Order: order{Signal: syscall.SIGSTOP, At: "after 201 to POST profiles…", Nth: 1}})
+	drains.stopped()
+	require.NoError(t, s.own.transaction(t.Context(), func(tx *sql.Tx) error {
+		if err := s.own.customers.Delete(t.Context(), tx, "c00"); err != nil {
+			return err
+		}
+		drains.goOn()
+		drains.heard("reaches after COMMIT of DELETE FROM feed_events")
+		return tx.Rollback()
+	}))
+	s.delivered()
+	drains.finish()
+	writes := s.all()
+	require.GreaterOrEqual(t, len(writes), 2)
+	assert.Equal(t, writes[0].worker, writes[1].worker)
+	assert.EqualValues(t, 1, writes[1].version)
+	s.check()
 }
 
 // One that is stopped within a transaction keeps SQLite from everybody for as long as it is stopped. PostgreSQL ends the
