@@ -38,10 +38,11 @@
 // [Feed.Discard]); what is pushed of it later takes it along. Anything else that fails is repeated, with growing pauses,
 // for as long as it takes. A row that fails ten times while others of its lane go through is parked too.
 //
-// What it cannot promise: the process that delivers holds a lease, and looks at it just before each call is sent. One
-// that is stopped between that look and the send, for longer than the lease, can still send that one call when it wakes
-// up, behind a newer one of its successor. It can note nothing in the outbox. Writes to the same rows that do not go
-// through the feed have no order with it.
+// What it cannot promise: the process that delivers holds a lease, and looks at it just before each call is sent, and again
+// as its body is read. One that is stopped between its last look and the send, for longer than the lease, can still send
+// the calls that were there when it wakes up, behind newer ones of its successor: in tests that stop it there on purpose,
+// deletes, which have no body. It can note nothing in the outbox. Writes to the same rows that do not go through the feed
+// have no order with it. A process that is stopped within a transaction of its SQLite file keeps everybody from writing.
 //
 // # Numbers
 //
