@@ -28,6 +28,7 @@ type laneState struct {
 
 	importing time.Duration // how long an import takes; 0 before the first
 	began     time.Time     // when the last one did
+	before    time.Time     // when the one before it did
 	through   time.Time     // when a wave of imports was, the last one
 }
 
@@ -163,7 +164,16 @@ func (l *laneState) lasted(d time.Duration) {
 func (l *laneState) begins(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.began = at
+	l.before, l.began = l.began, at
+}
+
+// didNotBegin notes that an import did not start after all: the next one need not keep its distance from it.
+func (l *laneState) didNotBegin(at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.began.Equal(at) {
+		l.began = l.before
+	}
 }
 
 func (l *laneState) lastBegan() time.Time {

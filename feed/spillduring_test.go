@@ -165,6 +165,7 @@ func TestRowsWithTheSameColumnsGoTogether(t *testing.T) {
 				if keep {
 					o.empty = []actito.EmptyCells{actito.Keep}
 				}
+				time.Sleep(9 * time.Hour) // into the day, whose first hours have budget for one import
 				s := newBulkShop(t, o)
 				for i := range 800 {
 					s.pushItem(item{ID: fmt.Sprint("name", i), Name: actito.Set("x")})

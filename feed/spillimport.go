@@ -81,11 +81,11 @@ func (s *importer) goOn() (over bool) {
 				if s.end(i, "not started", nil, released) != nil {
 					return false
 				}
-			case !s.follow(i, nil):
-				return false
-			}
-			if i.Lane == s.l.name && i.At.After(s.l.lastBegan()) {
+			default:
 				s.l.begins(i.At)
+				if !s.follow(i, nil) {
+					return false
+				}
 			}
 		}
 		return true
@@ -161,6 +161,7 @@ func fileName(lane string) string {
 // notStarted settles an import that certainly did not start.
 func (s *importer) notStarted(i Import, err error) (over bool) {
 	s.failures++
+	s.l.didNotBegin(i.At)
 	now := time.Now()
 	s.next = now.Add(backoff(s.failures+6, time.Hour)) // about a minute at first
 	api, _ := errors.AsType[*actito.APIError](err)
@@ -219,6 +220,7 @@ func (s *importer) follow(i Import, e *actito.Execution) (over bool) {
 			}
 			return s.end(i, "loaded", nil, removed) == nil
 		case errors.Is(err, actito.ErrNotStarted):
+			s.l.didNotBegin(i.At)
 			s.next = time.Now().Add(time.Minute)
 			return s.end(i, "not started", err, released) == nil
 		case errors.Is(err, actito.ErrImportFailed):
