@@ -65,3 +65,36 @@ func TestAnOptOutThatIsRefusedBeforeTheImportHasMadeItsRowGoesAgain(t *testing.T
 		assert.Equal(t, map[string]bool{"Newsletter": false}, p.Subscriptions)
 	})
 }
+
+func TestACrashBetweenTwoVerdictsSplitsNoRow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newBulkShop(t, bulkOptions{})
+		s.server.Assume(actitotest.ExecutionListMissing)
+		s.server.Fail(actitotest.OpRunOnce, actitotest.LoseAnswer())
+		notes := 0
+		store := &crashing{Memory: s.memory, at: func(n feed.Note) bool {
+			if len(n.OneByOne) > 0 {
+				notes++
+			}
+			if notes < 2 {
+				return false
+			}
+			s.server.Assume(actitotest.ExecutionListExists)
+			return true
+		}}
+		var f *feed.Feed
+		f, _, _, s.items = s.openBulk(store)
+		for _, name := range []string{"old", "newer", "newest"} {
+			s.pushItems(0, 1000, name)
+		}
+		stop := s.run(f)
+		defer stop()
+		s.untilDelivered(4 * time.Hour)
+		s.all(1000)
+		require.NotZero(t, store.dead, "it crashed")
+		for i := range 1000 {
+			require.Equal(t, "newest", s.name(fmt.Sprint(i)))
+		}
+	})
+}
