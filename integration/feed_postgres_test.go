@@ -320,6 +320,7 @@ func assertPlan(t *testing.T, db *sql.DB, mode, prefix, like, args, want string)
 }
 
 func TestAnErasureThatIsRolledBackDoesNotBringOlderEventsBack(t *testing.T) {
+	t.Parallel()
 	for name, note := range map[string]func(ids []int64) feed.Note{
 		"delivered": func(ids []int64) feed.Note { return feed.Note{Remove: ids} },
 		"held": func(ids []int64) feed.Note {
@@ -327,7 +328,8 @@ func TestAnErasureThatIsRolledBackDoesNotBringOlderEventsBack(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, db := onPostgres(t)
+			t.Parallel()
+			s, db := newOutbox(t)
 			fence := taken(t, s)
 			run(t, db, s.Append(event("x")), s.Append(event("y")))
 			tx := begin(t, db)
