@@ -177,10 +177,10 @@ func (d *drainer) judge(l *laneState, k Key, p *plan, err error) (n Note) {
 		d.log.LogAttrs(d.ctx, slog.LevelInfo, "feed: the lane goes on", slog.String("lane", l.name), slog.Int("failures", failures))
 	}
 	switch {
+	case p.held: // an import may make the row that is refused without it: what becomes of it then decides
+		n.Sent = p.ids
 	case parked != nil:
 		return d.park(l, p, *parked)
-	case p.held:
-		n.Sent = p.ids
 	default:
 		n.Remove = p.ids
 	}

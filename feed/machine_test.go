@@ -227,8 +227,8 @@ func (m *machine) pushThing(id, of string) {
 	x := thing{ID: id, Person: of, Version: m.version, A: m.opt("a")}
 	values := map[string]actito.Opt[string]{"a": x.A, "version": actito.Set(strconv.Itoa(x.Version)), "personID": actito.Set(of)}
 	require.NoError(m.rt, m.pushers.things.Push(m.t.Context(), t, x, m.options()...))
+	at, _ := strconv.Atoi(m.rows["person "+of]["version"]) // what is handed over later of the person is not waited for
 	t.then = append(t.then, m.patch(name, values), func() {
-		at, _ := strconv.Atoi(m.rows["person "+of]["version"])
 		m.expected[x.Version] = parentAt{of, at}
 	})
 }

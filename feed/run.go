@@ -89,17 +89,18 @@ type drainer struct {
 	calls          sync.WaitGroup
 
 	mu      sync.Mutex
-	busy    map[Key]bool // somebody works on it
-	imports int          // lanes that are at work on an import
-	moved   int          // deliveries and imports that have changed something
-	found   []int        // of each scan: moved, when it began the last one that found nothing to start
+	busy    map[Key]int // somebody works on it, since a turn
+	turns   int         // of keys that somebody worked on
+	imports int         // lanes that are at work on an import
+	moved   int         // deliveries and imports that have changed something
+	found   []int       // of each scan: moved, when it began the last one that found nothing to start
 	problem error
 }
 
 // drain works until ctx ends, the lease is lost, or with once, nothing can go. Its error is why it had to end.
 func (f *Feed) drain(ctx context.Context, fence int64, until time.Time, lanes []*lane, once bool) error {
 	t := newTenure(ctx, f, fence, until)
-	d := &drainer{tenure: t, once: once, done: make(chan outcome), busy: map[Key]bool{},
+	d := &drainer{tenure: t, once: once, done: make(chan outcome), busy: map[Key]int{},
 		urgent: make(chan struct{}, 8), others: make(chan struct{}, 4), found: slices.Repeat([]int{-1}, 1+len(lanes))}
 	d.stop, d.finish = context.WithCancel(t.ctx)
 	defer d.finish()
@@ -177,11 +178,31 @@ func (d *drainer) importing(n int) {
 func (d *drainer) reserve(k Key) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.busy[k] {
+	if d.busy[k] > 0 {
 		return false
 	}
-	d.busy[k] = true
+	d.turns++
+	d.busy[k] = d.turns
 	return true
+}
+
+// lastTurn is the last one in which a key was made busy.
+func (d *drainer) lastTurn() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.turns
+}
+
+// atWork reports whether a key is still busy since a turn or one before it.
+func (d *drainer) atWork(turn int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, since := range d.busy {
+		if since <= turn {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *drainer) free(keys ...Key) {

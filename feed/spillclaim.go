@@ -210,7 +210,8 @@ func (s *importer) rows(id string, last *[]int64) iter.Seq2[map[string]any, erro
 }
 
 // each notes something about all that an import holds, which takes it from the import, until it holds nothing. It may be
-// done again after a crash: what is left is taken then. It fails only when the tenure ends.
+// done again after a crash: what is left is taken then, perhaps by another verdict, so that a key is noted as a whole. It
+// fails only when the tenure ends.
 func (s *importer) each(id string, note func(ids []int64) Note) error {
 	for pass := 0; ; pass++ {
 		var ids []int64
@@ -222,17 +223,19 @@ func (s *importer) each(id string, note func(ids []int64) Note) error {
 			return err
 		}
 		var failed error
+		var key Key
 		for e, err := range s.held(id) {
 			if failed = err; err != nil {
 				break
 			}
-			if ids = append(ids, e.ID); len(ids) == mostNoted {
+			if len(ids) > mostNoted-mostOfKey && e.Key != key {
 				if err := flush(); err != nil {
 					return err
 				}
 			}
+			ids, key = append(ids, e.ID), e.Key
 		}
-		if len(ids) > 0 {
+		if len(ids) > 0 && failed == nil {
 			if err := flush(); err != nil {
 				return err
 			}

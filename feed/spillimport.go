@@ -191,6 +191,12 @@ func (s *importer) end(i Import, how string, err error, note func([]int64) Note)
 	if err := s.each(i.ID, note); err != nil {
 		return err
 	}
+	// A delivery that found a key held may note only after the end that it was sent, and then nothing would send it again.
+	for turn := s.lastTurn(); s.atWork(turn); {
+		if sleep(s.ctx, urgentEvery) != nil {
+			return context.Cause(s.ctx)
+		}
+	}
 	return s.insist(Note{End: i.ID})
 }
 

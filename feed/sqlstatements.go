@@ -45,13 +45,13 @@ func newSQLStatements(s sqlSchema) sqlStatements {
 		giveBack: q("UPDATE LEASE SET holder = '', beat = beat + 1 WHERE one = 1 AND fence = $1"),
 		beat:     q("UPDATE LEASE SET beat = beat + 1 WHERE one = 1 AND fence = $1 RETURNING fence, beatCAREFUL"),
 
-		remove:   q("DELETE FROM EVENTS WHERE " + s.pickIDs(1, "")),
+		remove:   q("DELETE FROM EVENTS WHERE " + s.pickKeys(1, "")),
 		park:     q(s.parking()),
-		markSent: q("UPDATE EVENTS SET sent = true WHERE " + s.pickIDs(1, "")),
+		markSent: q("UPDATE EVENTS SET sent = true WHERE " + s.pickIDs(1)),
 		hold: q("UPDATE EVENTS SET import = $1 WHERE " +
-			s.pickIDs(2, " AND import IS NULL AND parked_code IS NULL")),
-		release:  q("UPDATE EVENTS SET import = NULL WHERE " + s.pickIDs(1, "")),
-		oneByOne: q("UPDATE EVENTS SET columns = 0 WHERE " + s.pickIDs(1, "")),
+			s.pickKeys(2, " AND import IS NULL AND parked_code IS NULL")),
+		release:  q("UPDATE EVENTS SET import = NULL WHERE " + s.pickIDs(1)),
+		oneByOne: q("UPDATE EVENTS SET columns = 0 WHERE " + s.pickIDs(1)),
 
 		putImport: q("INSERT INTO IMPORTS (id, lane, handle, started_at) VALUES ($1, $2, $3, $4) " +
 			"ON CONFLICT (id) DO UPDATE SET handle = excluded.handle"),
@@ -88,9 +88,18 @@ func (s *sqlSchema) list(n byte, kind string) string {
 	return "IN (SELECT value FROM json_each(" + arg + "))"
 }
 
-// pickIDs picks the events with the IDs of argument n, of those that meet a condition too.
-func (s *sqlSchema) pickIDs(n byte, condition string) string {
-	return s.pick("id " + s.list(n, "bigint") + condition)
+// pickIDs picks the events with the IDs of argument n.
+func (s *sqlSchema) pickIDs(n byte) string { return s.pick("id " + s.list(n, "bigint")) }
+
+// pickKeys picks the events with the IDs of argument n that meet a condition, of each key all or none: if whoever is
+// erasing the older ones of a key does not commit, they must not come after a newer one that was noted without them.
+func (s *sqlSchema) pickKeys(n byte, condition string) string {
+	condition = "id " + s.list(n, "bigint") + condition
+	if s.dialect == Postgres {
+		return "id = ANY(ARRAY(WITH mine AS (SELECT id, row_key FROM EVENTS WHERE " + condition + " FOR UPDATE SKIP LOCKED) " +
+			"SELECT id FROM mine WHERE row_key NOT IN (SELECT row_key FROM EVENTS WHERE " + condition + " AND id NOT IN (SELECT id FROM mine))))"
+	}
+	return condition
 }
 
 // pick picks events to be changed. In PostgreSQL it passes by those that another transaction has locked: whoever

@@ -98,7 +98,8 @@ type State struct {
 }
 
 // Note is what the holder of the lease changes, as a whole or not at all. IDs that are gone are skipped; in PostgreSQL so
-// are those that another transaction is erasing. At most 1,000 IDs are given at a time.
+// are those that another transaction is erasing, and in Remove and Hold all of their keys. At most 1,000 IDs are given at
+// a time.
 type Note struct {
 	Remove   []int64          // delivered
 	Park     map[int64]Parked // no import holds them any more

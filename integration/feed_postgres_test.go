@@ -318,3 +318,31 @@ func assertPlan(t *testing.T, db *sql.DB, mode, prefix, like, args, want string)
 		assert.NotContains(t, plan, table+"events_pkey", mode)
 	}
 }
+
+func TestAnErasureThatIsRolledBackDoesNotBringOlderEventsBack(t *testing.T) {
+	t.Parallel()
+	for name, note := range map[string]func(ids []int64) feed.Note{
+		"delivered": func(ids []int64) feed.Note { return feed.Note{Remove: ids} },
+		"held": func(ids []int64) feed.Note {
+			return feed.Note{Hold: ids, Import: &feed.Import{ID: "i", Lane: "a", At: noon}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, db := newOutbox(t)
+			fence := taken(t, s)
+			run(t, db, s.Append(event("x")), s.Append(event("y")))
+			tx := begin(t, db)
+			run(t, tx, s.Erase(event("x"))...)
+			run(t, db, s.Append(event("x"))) // by a transaction that this one overlaps
+			var ids []int64
+			for _, e := range pending(t, s, "a") {
+				ids = append(ids, e.ID)
+			}
+			require.Len(t, ids, 3)
+			require.NoError(t, s.Apply(t.Context(), fence, note(ids)))
+			require.NoError(t, tx.Rollback())
+			assert.Equal(t, []int64{ids[0], ids[2]}, idsOf(pending(t, s, "a")), "the newer one was not noted without the older one")
+		})
+	}
+}
