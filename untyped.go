@@ -57,7 +57,7 @@ func ParseMap(object []byte) (map[string]any, error) {
 	d := json.NewDecoder(bytes.NewReader(object))
 	d.UseNumber()
 	var row map[string]any
-	if err := d.Decode(&row); err != nil {
+	if err := d.Decode(&row); err != nil || row == nil {
 		return nil, &ValidationError{Rule: "json", Detail: "this is no row: use an object of names and values", Err: err}
 	}
 	for name, value := range row {

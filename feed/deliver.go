@@ -31,14 +31,15 @@ func (d *drainer) deliver(l *laneState, k Key, urgent bool) {
 	p, ok, err := d.plan(k)
 	p.urgent = p.urgent || urgent
 	switch {
+	case !ok && err == nil || !l.begin(k):
+		o.waiting = true
 	case err != nil:
 		o.note = d.unread(l, k, &p, err)
-	case ok:
-		o.note = d.judge(l, k, &p, d.carry(l, &p))
+		l.end()
 	default:
-		o.waiting = true
+		o.note = d.judge(l, k, &p, d.carry(l, &p))
+		l.end()
 	}
-	l.end()
 	d.done <- o
 }
 
@@ -47,7 +48,7 @@ func (d *drainer) plan(k Key) (p plan, ok bool, err error) {
 	for limit := eventsAtOnce; ; limit *= 2 {
 		events, err := d.store.Events(d.ctx, []Key{k}, limit)
 		if err != nil {
-			return p, false, err
+			return plan{}, false, err
 		}
 		p, ok, err = planOf(d.seal, events)
 		if err != nil {
@@ -61,14 +62,42 @@ func (d *drainer) plan(k Key) (p plan, ok bool, err error) {
 		return p, ok, nil
 	}
 	states, err := d.states(d.ctx, slices.Collect(maps.Keys(p.parents)))
-	for k, e := range p.parents {
-		ok = ok && !e.behind(states[k])
+	if err != nil {
+		return plan{}, false, err
 	}
-	return p, ok && err == nil, err
+	for k, e := range p.parents {
+		if e.behind(states[k]) {
+			return p, p.first(), nil
+		}
+	}
+	return p, ok, nil
 }
 
-// carry makes the calls of a plan.
+// carry makes the calls of a plan. What a refused row says of subscriptions that end does not wait for those who correct
+// the rest.
 func (d *drainer) carry(l *laneState, p *plan) error {
+	refused := d.change(l, p)
+	out := optOuts(p.row)
+	if verdictOf(refused, p) == nil || len(out) == 0 {
+		return refused
+	}
+	out[l.key] = p.row[l.key]
+	err := d.call(p.urgent, func(ctx context.Context, opts ...actito.CallOption) error {
+		return l.table.read(ctx, text(p.row[l.key]), opts...) // no profile is made for it
+	})
+	if err == nil {
+		err = d.call(p.urgent, func(ctx context.Context, opts ...actito.CallOption) error {
+			return l.table.upsert(ctx, out, opts...)
+		})
+	}
+	if err == nil || errors.Is(err, actito.ErrNotFound) || verdictOf(err, p) != nil {
+		return refused
+	}
+	return err
+}
+
+// change makes the calls of a plan as it is.
+func (d *drainer) change(l *laneState, p *plan) error {
 	if p.remove {
 		err := d.call(p.urgent, func(ctx context.Context, opts ...actito.CallOption) error {
 			return l.table.remove(ctx, p.key, opts...)
@@ -151,6 +180,7 @@ func (d *drainer) unread(l *laneState, k Key, p *plan, err error) (n Note) {
 	if !own || len(p.ids) == 0 {
 		return n
 	}
+	l.gaveUp(k)
 	return d.park(l, p, Parked{Code: "unreadable", Reason: err.Error()})
 }
 
@@ -168,10 +198,11 @@ func (d *drainer) judge(l *laneState, k Key, p *plan, err error) (n Note) {
 		if row == 1 {
 			d.log.LogAttrs(d.ctx, slog.LevelWarn, "feed: the lane pauses", slog.String("lane", l.name), slog.String("error", shown(err, p)))
 		}
-		if !own {
+		if !own || !mayBeOfTheRow(err) {
 			return n
 		}
-		parked = hopeless(err, p)
+		l.gaveUp(k)
+		return d.park(l, p, hopeless(err, p))
 	}
 	if failures := l.succeeded(k); failures > 1 {
 		d.log.LogAttrs(d.ctx, slog.LevelInfo, "feed: the lane goes on", slog.String("lane", l.name), slog.Int("failures", failures))

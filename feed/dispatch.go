@@ -10,20 +10,23 @@ import (
 
 const pageSize = 200
 
-// scan starts deliveries of the pending events of lanes by their IDs. After the last one, or after ten times as long, it
-// begins anew: what waited for something may go then.
+// scan starts deliveries of the pending events of lanes by their IDs. After the last one, or after ten times as long from
+// the first that could go, it begins anew: what waited for something may go then.
 func (d *drainer) scan(id int, lanes []*laneState, urgent bool, places chan struct{}, every time.Duration) {
-	failing := false
+	failing, whole := false, false
 	for {
-		before, until := d.progress(), time.Now().Add(10*every)
-		p := Page{Urgent: urgent, Limit: pageSize}
-		started, more := 0, true
+		if whole && !urgent {
+			lanes[0].turn()
+		}
+		before := d.progress()
+		p := pass{Page: Page{Urgent: urgent, Limit: pageSize}, long: 10 * every}
+		more := true
 		var err error
-		for more && (started == 0 || time.Now().Before(until)) {
-			var some int
+		for more && !p.over() {
+			var started bool
 			p.Lanes = names(lanes)
-			some, more, err = d.dispatch(&p, places, until)
-			if started += some; some == 0 && more && sleep(d.stop, urgentEvery/10) != nil {
+			started, more, err = d.dispatch(&p, places)
+			if !started && more && sleep(d.stop, urgentEvery/10) != nil {
 				return // many that wait are no reason to keep the database busy
 			}
 		}
@@ -39,11 +42,9 @@ func (d *drainer) scan(id int, lanes []*laneState, urgent bool, places chan stru
 			d.log.LogAttrs(d.stop, slog.LevelInfo, "feed: the outbox can be read again")
 		}
 		failing = err != nil
+		whole = !more && err == nil && len(p.Lanes) > 0
 		if more {
 			continue
-		}
-		if started == 0 && err == nil && !urgent {
-			lanes[0].turn()
 		}
 		if d.once {
 			d.quiet(id, before)
@@ -58,6 +59,21 @@ func (d *drainer) scan(id int, lanes []*laneState, urgent bool, places chan stru
 	}
 }
 
+// pass is a way through the outbox.
+type pass struct {
+	Page
+	long  time.Duration // how long it may go on once something could go
+	until time.Time     // zero before that
+}
+
+func (p *pass) started() {
+	if p.until.IsZero() {
+		p.until = time.Now().Add(p.long)
+	}
+}
+
+func (p *pass) over() bool { return !p.until.IsZero() && !time.Now().Before(p.until) }
+
 // names are those of the lanes in which something can be started.
 func names(lanes []*laneState) (names []string) {
 	for _, l := range lanes {
@@ -68,30 +84,30 @@ func names(lanes []*laneState) (names []string) {
 	return names
 }
 
-// dispatch starts deliveries for a page of events, and once it has started one, for no longer than until. It turns the
-// page; more is false if that was the last one.
-func (d *drainer) dispatch(p *Page, places chan struct{}, until time.Time) (started int, more bool, err error) {
+// dispatch starts deliveries for a page of events, until the pass is over. It turns the page; more is false if that was
+// the last one.
+func (d *drainer) dispatch(p *pass, places chan struct{}) (started, more bool, err error) {
 	if len(p.Lanes) == 0 {
-		return 0, false, nil
+		return false, false, nil
 	}
-	events, err := d.store.Page(d.stop, *p)
+	events, err := d.store.Page(d.stop, p.Page)
 	if err != nil {
-		return 0, false, err
+		return false, false, err
 	}
 	var parents []Event
 	if p.Urgent {
 		if parents, err = d.parents(events); err != nil {
-			return 0, false, err
+			return false, false, err
 		}
 	}
 	all := append(parents, events...)
 	free, err := d.unblocked(all)
 	if err != nil {
-		return 0, false, err
+		return false, false, err
 	}
 	for _, e := range all {
 		l := d.lane(e.Lane)
-		if !free[e.Key] || !l.ready(e.Key) {
+		if l == nil || !free[e.Key] || !l.ready(e.Key) {
 			continue
 		}
 		if err := d.calm(d.stop); err != nil {
@@ -102,16 +118,17 @@ func (d *drainer) dispatch(p *Page, places chan struct{}, until time.Time) (star
 		case <-d.stop.Done():
 			return started, false, nil
 		}
-		if !d.begin(l, e.Key) {
+		if !d.reserve(e.Key) {
 			<-places
 			continue
 		}
-		started++
+		started = true
+		p.started()
 		d.calls.Go(func() {
 			defer func() { <-places }()
 			d.deliver(l, e.Key, p.Urgent)
 		})
-		if !time.Now().Before(until) {
+		if p.over() {
 			return started, true, nil
 		}
 	}
@@ -147,18 +164,6 @@ func (d *drainer) parents(events []Event) (all []Event, err error) {
 			}
 		}
 	}
-}
-
-// begin makes a key busy, if nobody works on it, and its lane ready for it still.
-func (d *drainer) begin(l *laneState, k Key) bool {
-	if !d.reserve(k) {
-		return false
-	}
-	if !l.begin(k) {
-		d.free(k)
-		return false
-	}
-	return true
 }
 
 // unblocked are the keys of events that wait neither for a parent nor for an import.
@@ -203,7 +208,12 @@ func (d *drainer) states(ctx context.Context, keys []Key) (map[Key]State, error)
 	return all, nil
 }
 
+// lane is nil for one that only other processes have, such as those of a newer version: parents may be of it.
 func (d *drainer) lane(name string) *laneState {
-	i := slices.IndexFunc(d.lanes, func(l *laneState) bool { return l.name == name })
-	return d.lanes[i]
+	for _, l := range d.lanes {
+		if l.name == name {
+			return l
+		}
+	}
+	return nil
 }

@@ -76,7 +76,7 @@ func Open(client *actito.Client, store Store, opts ...Option) (*Feed, error) {
 func (f *Feed) add(l *lane) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if slices.ContainsFunc(f.lanes, func(other *lane) bool { return other.name == l.name }) {
+	if slices.ContainsFunc(f.lanes, func(other *lane) bool { return other.of == l.of }) {
 		l.refuse("the feed has this lane already: make one per table and share it")
 	}
 	if f.running > 0 {

@@ -25,7 +25,8 @@ type Lane[T any] struct {
 // lane is what a feed knows of a lane, whatever its rows are.
 type lane struct {
 	feed    *Feed
-	name    string
+	of      string // the table
+	name    string // of, and the key: hand-overs by another key are not this lane's
 	table   table
 	key     string // the attribute that is the key of the rows
 	parents []parent
@@ -56,7 +57,7 @@ func Profiles[T any](f *Feed, t *actito.ProfileTable[T], opts ...LaneOption) *La
 	if f == nil || t == nil {
 		return &Lane[T]{lane: noLane(f, "Profiles")}
 	}
-	l := &lane{feed: f, name: "profiles:" + t.String(), table: profiles{t.Untyped(), t.KeyAttribute()}, key: t.KeyAttribute()}
+	l := &lane{feed: f, of: "profiles:" + t.String(), table: profiles{t.Untyped(), t.KeyAttribute()}, key: t.KeyAttribute()}
 	l.register(opts, t.Attributes())
 	return &Lane[T]{l, t.Map}
 }
@@ -66,14 +67,14 @@ func Records[T any](f *Feed, t *actito.CustomTable[T], opts ...LaneOption) *Lane
 	if f == nil || t == nil {
 		return &Lane[T]{lane: noLane(f, "Records")}
 	}
-	l := &lane{feed: f, name: "records:" + t.String(), table: records{t.Untyped()}, key: t.KeyAttribute()}
+	l := &lane{feed: f, of: "records:" + t.String(), table: records{t.Untyped()}, key: t.KeyAttribute()}
 	l.register(opts, t.Attributes())
 	return &Lane[T]{l, t.Map}
 }
 
 // noLane is a lane that is refused since it lacks its feed or table.
 func noLane(f *Feed, kind string) *lane {
-	l := &lane{name: kind + " without a table", err: fmt.Errorf("feed: %s needs a feed and a table: look at the errors of what made them", kind)}
+	l := &lane{of: kind + " without a table", name: kind + " without a table", err: fmt.Errorf("feed: %s needs a feed and a table: look at the errors of what made them", kind)}
 	if f != nil {
 		f.add(l)
 	}
@@ -115,6 +116,7 @@ func (l *lane) refuse(format string, args ...any) {
 
 // register checks a lane and adds it to its feed. attributes are nil if any may occur.
 func (l *lane) register(opts []LaneOption, attributes []string) {
+	l.name = l.of + ":" + l.key
 	if l.key == "" || attributes != nil && !slices.Contains(attributes, l.key) {
 		l.refuse("the rows have no key that is sent, by which they are merged: give one field the tag option key without readonly, or use KeyedBy")
 	}
@@ -192,9 +194,9 @@ func (l *Lane[T]) event(row T, opts []PushOption) (Event, error) {
 // patch makes the event that changes a row.
 func (l *lane) patch(row map[string]any, p push) (Event, error) {
 	e := l.newEvent(text(row[l.key]))
-	consent, optOut := consents(row)
-	e.Urgent, e.AtOnce = p.mustTrigger || optOut, optOut
-	if !p.mustTrigger && !consent && p.collected == nil && l.spill != nil {
+	e.AtOnce = len(optOuts(row)) > 0
+	e.Urgent = p.mustTrigger || e.AtOnce
+	if !p.mustTrigger && !consents(row) && p.collected == nil && l.spill != nil {
 		e.Columns = l.spill.columns(row)
 	}
 	for _, parent := range l.parents {

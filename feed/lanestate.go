@@ -22,6 +22,8 @@ type laneState struct {
 	asked    time.Time // the same, as the service asks
 	failures int       // since the last success
 	passed   int       // successes
+	tried    int       // deliveries
+	turned   int       // tried, at the last turn
 	lap      int       // counts how often all keys had their turn
 	later    map[Key]setback
 	pace     pace
@@ -66,7 +68,7 @@ func (l *laneState) may(k Key) bool {
 	return l.opens(now) && (!failed || !now.Before(s.until) && (s.passed < l.passed || s.lap < l.lap))
 }
 
-// begin counts a delivery, if its key may be tried.
+// begin counts a delivery, if its key may still be tried.
 func (l *laneState) begin(k Key) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,16 +76,18 @@ func (l *laneState) begin(k Key) bool {
 		return false
 	}
 	l.running++
+	l.tried++
 	return true
 }
 
-// turn notes that all keys had their turn.
+// turn ends a pass over all keys. If none could be tried in it, all had their turn.
 func (l *laneState) turn() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.opens(time.Now()) {
+	if l.tried == l.turned && l.opens(time.Now()) {
 		l.lap++
 	}
+	l.turned = l.tried
 }
 
 // end uncounts a delivery.
@@ -127,6 +131,13 @@ func (l *laneState) failed(k Key, wait time.Duration) (row int, own bool) {
 	s.until = now.Add(backoff(s.failures, 10*time.Minute))
 	l.later[k] = s
 	return l.failures, s.failures >= givenUp
+}
+
+// gaveUp forgets the failures of a key that is parked for them. It says nothing of how the lane is.
+func (l *laneState) gaveUp(k Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.later, k)
 }
 
 // backoff doubles from one second, with jitter.

@@ -48,15 +48,25 @@ func columnsOf(row map[string]any) int64 {
 	return int64(h.Sum64() | 1) //nolint:gosec // a hash
 }
 
-// consents tells whether a row changes a subscription or segmentation, and whether it ends a subscription.
-func consents(row map[string]any) (some, optOut bool) {
-	for name, value := range row {
+// consents reports whether a row changes a subscription or segmentation.
+func consents(row map[string]any) bool {
+	for name := range row {
 		if strings.Contains(name, "#") {
-			some = true
-			optOut = optOut || value == false && strings.HasPrefix(name, "subscriptions#")
+			return true
 		}
 	}
-	return some, optOut
+	return false
+}
+
+// optOuts are the subscriptions that a row ends.
+func optOuts(row map[string]any) map[string]any {
+	out := map[string]any{}
+	for name, value := range row {
+		if value == false && strings.HasPrefix(name, "subscriptions#") {
+			out[name] = value
+		}
+	}
+	return out
 }
 
 // seal is how payloads are kept: as they are without an AEAD, otherwise as nonce and ciphertext, bound to lane and key.

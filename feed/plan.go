@@ -14,6 +14,7 @@ type plan struct {
 	parents map[Key]*Event // with the last event that waits for them
 
 	remove    bool
+	removes   int    // how many of ids the delete settles, if it is still to go
 	key       string // of what is removed
 	row       map[string]any
 	collected *actito.DataCollectionInfo
@@ -43,6 +44,12 @@ func planOf(s seal, events []Event) (p plan, ok bool, err error) {
 	return p, ok && (!p.held || atOnce), err
 }
 
+// first leaves only the delete, if it is still to go: that waits for no parents.
+func (p *plan) first() (ok bool) {
+	p.ids, p.row, p.collected, p.parents = p.ids[:p.removes], nil, nil, nil
+	return p.removes > 0
+}
+
 // merge adds one event.
 func (p *plan) merge(s seal, e *Event) error {
 	if e.Payload == nil {
@@ -53,7 +60,10 @@ func (p *plan) merge(s seal, e *Event) error {
 		return err
 	}
 	if e.Delete {
-		p.remove, p.key, p.row, p.collected, p.parents = true, content.Key, nil, nil, nil
+		p.remove, p.removes, p.key, p.row, p.collected, p.parents = true, 0, content.Key, nil, nil, nil
+		if e.Parked == nil && !e.Sent {
+			p.removes = len(p.ids)
+		}
 		return nil
 	}
 	newer, err := actito.ParseMap(content.Row)

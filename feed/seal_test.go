@@ -52,7 +52,7 @@ func TestSealedRowsArriveAndCannotBeReadInTheOutbox(t *testing.T) {
 			s.order(order{ID: "SECRET", Customer: "SECRET"})
 			require.NoError(t, s.orders.Delete(t.Context(), s.memory, "SECRET-2"))
 		}
-		events, err := s.memory.Page(t.Context(), feed.Page{Lanes: []string{"profiles:Shop/Customers", "records:Shop/Orders"}, Limit: 100})
+		events, err := s.memory.Page(t.Context(), feed.Page{Lanes: []string{"profiles:Shop/Customers:customerID", "records:Shop/Orders:orderID"}, Limit: 100})
 		require.NoError(t, err)
 		require.Len(t, events, 5)
 		payloads := map[string]bool{}
@@ -143,7 +143,7 @@ func TestAPayloadBelongsToItsRow(t *testing.T) {
 		stolen := args[0].(feed.Event).Payload
 		for name, move := range map[string]func(*feed.Event){
 			"to another key":  func(e *feed.Event) { e.Key = "AAAAAAAAAAAAAAAAAAAAAA" },
-			"to another lane": func(e *feed.Event) { e.Lane = "records:Shop/Orders" },
+			"to another lane": func(e *feed.Event) { e.Lane = "records:Shop/Orders:orderID" },
 			"cut":             func(e *feed.Event) { e.Payload = e.Payload[:5] },
 			"changed":         func(e *feed.Event) { e.Payload[20] ^= 1 },
 		} {

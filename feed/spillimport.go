@@ -123,7 +123,7 @@ func (s *importer) start(columns int64) (over bool) {
 // send stages and starts an import. A row that no file can hold is left to calls. The handle is stored, under the fence,
 // before the first byte is sent.
 func (s *importer) send(i *Import, c *claim) (*actito.Execution, error) {
-	name := fileName(s.l.name) + "-" + i.ID + ".csv"
+	name := fileName(s.l.of) + "-" + i.ID + ".csv"
 	for bad := 0; ; bad++ {
 		var row []int64
 		in, data := s.l.table.file(name, s.rows(i.ID, &row), s.columnOptions(c)...)

@@ -45,7 +45,7 @@ const (
 // actito_feed_events has a row for each event that was handed over and is not delivered yet:
 //
 //	id             grows, and is never given twice
-//	lane           such as profiles:MyEntity/Customers
+//	lane           such as profiles:MyEntity/Customers:customerID
 //	row_key        a hash that stands for lane and key of the row
 //	is_delete      the row was deleted, else changed
 //	urgent         it goes ahead of others

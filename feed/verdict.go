@@ -38,9 +38,15 @@ func verdictOf(err error, p *plan) *Parked {
 	return nil
 }
 
+// mayBeOfTheRow reports whether a row that fails again and again while others go through may be the reason. It is not
+// where the licence or the client has no room, or lets nobody in.
+func mayBeOfTheRow(err error) bool {
+	return !errors.Is(err, actito.ErrTooManyRequests) && !errors.Is(err, actito.ErrBusy) && !errors.Is(err, actito.ErrUnauthorized)
+}
+
 // hopeless parks a row that fails again and again while others go through.
-func hopeless(err error, p *plan) *Parked {
-	parked := &Parked{Code: "unanswered", Reason: shown(err, p)}
+func hopeless(err error, p *plan) Parked {
+	parked := Parked{Code: "unanswered", Reason: shown(err, p)}
 	if e, ok := errors.AsType[*actito.APIError](err); ok && e.Status > 0 {
 		parked.Code = strconv.Itoa(e.Status)
 	}
