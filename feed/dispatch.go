@@ -94,6 +94,11 @@ func (d *drainer) dispatch(p *Page, places chan struct{}, until time.Time) (star
 		if !free[e.Key] || !l.ready(e.Key) {
 			continue
 		}
+		if !p.Urgent {
+			if wait := d.spacing.turn(time.Now()); sleep(d.stop, wait) != nil {
+				return started, false, nil
+			}
+		}
 		if err := d.calm(d.stop); err != nil {
 			return started, false, err
 		}
