@@ -23,11 +23,11 @@ func TestCallsAreSpacedOnlyWhileTheLimiterMakesThemWait(t *testing.T) {
 		"some wait, but not for long":        {[]passed{{500, time.Millisecond, longWait}}, 0},
 		"one waits for long after a burst":   {[]passed{{79, time.Millisecond, 0}, {1, 56 * time.Second, 56 * time.Second}}, 750 * time.Millisecond},
 		"few go through":                     {[]passed{{1, 0, time.Minute}}, 6 * time.Second},
-		"what is older than a minute":        {[]passed{{500, time.Millisecond, 0}, {20, 3 * time.Second, longWait + 1}}, 3 * time.Second},
+		"what is older than a minute":        {[]passed{{500, time.Millisecond, 0}, {20, 3100 * time.Millisecond, longWait + 1}}, 3 * time.Second},
 		"the minute after a long wait":       {[]passed{{60, time.Second, longWait + 1}, {59, time.Second, 0}}, time.Second},
 		"a call that need not wait later":    {[]passed{{60, time.Second, longWait + 1}, {60, time.Second, 0}}, 970 * time.Millisecond},
 		"calls that wait a little later":     {[]passed{{60, time.Second, longWait + 1}, {200, time.Second, shortWait}}, time.Second},
-		"a long wait after it was shortened": {[]passed{{60, time.Second, longWait + 1}, {90, time.Second, 0}, {1, time.Second, longWait + 1}}, time.Second},
+		"a long wait after it was shortened": {[]passed{{60, time.Second, longWait + 1}, {90, time.Second, 0}, {1, 1100 * time.Millisecond, longWait + 1}}, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
