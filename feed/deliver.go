@@ -128,10 +128,13 @@ func (d *drainer) call(urgent bool, do func(context.Context, ...actito.CallOptio
 	defer cancel()
 	onTheWire := context.AfterFunc(d.stop, cancel)
 	defer onTheWire()
-	sent := false
+	sent, began := false, time.Now()
 	opts := []actito.CallOption{actito.BeforeSend(func(context.Context) error {
 		if onTheWire(); d.stop.Err() != nil {
 			return context.Canceled
+		}
+		if now := time.Now(); !urgent && !sent { // repeats have other reasons to wait
+			d.spacing.passed(now, now.Sub(began))
 		}
 		sent = true
 		return d.holds()

@@ -110,6 +110,11 @@ func (d *drainer) dispatch(p *pass, places chan struct{}) (started, more bool, e
 		if l == nil || !free[e.Key] || !l.ready(e.Key) {
 			continue
 		}
+		if !p.Urgent {
+			if wait := d.spacing.turn(time.Now()); sleep(d.stop, wait) != nil {
+				return started, false, nil
+			}
+		}
 		if err := d.calm(d.stop); err != nil {
 			return started, false, err
 		}

@@ -85,6 +85,7 @@ type drainer struct {
 	finish func()          // ends stop
 
 	urgent, others chan struct{} // a place for each call
+	spacing        spacing       // of the others
 	done           chan outcome
 	calls          sync.WaitGroup
 

@@ -64,6 +64,51 @@ func TestUrgentRowsGoAheadOfThousands(t *testing.T) {
 	}
 }
 
+// The client keeps 20 calls a minute for real time: 59 need what others leave, at the moment that they need it.
+func TestUrgentRowsBeyondWhatIsKeptForThemDoNotWaitEither(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		s.push(customer{ID: "old", Email: "old@example.com"})
+		s.runFor(3 * time.Second)
+		s.many(0, 5000)
+		stop := s.run(s.feed)
+		time.Sleep(10*time.Minute + 50*time.Millisecond)
+		before := len(s.calls())
+		began := time.Now()
+		pushed := map[string]time.Time{}
+		ordered := map[string]time.Time{}
+		for i := range 10 * 59 {
+			id := fmt.Sprint("u", i)
+			pushed[id] = time.Now()
+			s.push(customer{ID: id, Email: id + "@example.com"}, feed.MustTrigger())
+			if i%20 == 0 {
+				id := fmt.Sprint("o", i)
+				ordered[id] = time.Now()
+				s.order(order{ID: id, Customer: "old"})
+			}
+			time.Sleep(time.Minute / 59)
+		}
+		calls := float64(len(s.calls())-before) / time.Since(began).Minutes()
+		time.Sleep(70 * time.Second)
+		stop()
+		list := waits(s, "urgent", pushed)
+		var orders []time.Duration
+		for _, e := range s.server.Events() {
+			if at, ok := ordered[e.Data["orderID"]]; ok {
+				orders = append(orders, e.Time.Sub(at))
+			}
+		}
+		slices.Sort(orders)
+		t.Log("urgent p50", list[len(list)/2], "p99", list[len(list)*99/100], "most", list[len(list)-1],
+			"orders p50", orders[len(orders)/2], "most", orders[len(orders)-1], "calls a minute", calls)
+		assert.Less(t, list[len(list)*99/100], 1500*time.Millisecond, "starts are a little more than half a second apart")
+		assert.Len(t, orders, len(ordered))
+		assert.Less(t, orders[len(orders)-1], 15*time.Second)
+		assert.Greater(t, calls, 95.0, "what others get does not suffer")
+	})
+}
+
 func TestALaneWithThousandsDoesNotHoldUpAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

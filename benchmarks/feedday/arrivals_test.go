@@ -15,7 +15,7 @@ type shop struct {
 var (
 	halfAnHour = []time.Duration{30 * time.Minute}
 	both       = []time.Duration{30 * time.Minute, 2 * time.Hour}
-	shops      = []shop{{40, 100, 20, halfAnHour}, {500, 3_000, 20, halfAnHour}, {5_000, 30_000, 80, both}, {20_000, 150_000, 40, both}}
+	shops      = []shop{{40, 100, 0, halfAnHour}, {500, 3_000, 0, halfAnHour}, {5_000, 30_000, 0, both}, {20_000, 150_000, 0, both}}
 )
 
 // scenario is a kind of day.

@@ -114,12 +114,15 @@ func quantilesOf(staleness []time.Duration) (q quantiles) {
 	return q
 }
 
-func (q quantiles) String() string {
-	text := short(q.p50) + " | " + short(q.p99) + " | " + short(q.max)
-	if q.lost > 0 {
-		text += fmt.Sprintf(" (%.1f %% not)", 100*float64(q.lost)/float64(q.all))
+func (q quantiles) String() string { return short(q.p50) + " | " + short(q.p99) }
+
+// lost is how much of the signups and of the orders never arrived, or empty if nothing.
+func (f figures) lost() string {
+	if f.signups.lost+f.orders.lost == 0 {
+		return ""
 	}
-	return text
+	share := func(q quantiles) float64 { return 100 * float64(q.lost) / float64(max(1, q.all)) }
+	return fmt.Sprintf("%.1f %% / %.1f %%", share(f.signups), share(f.orders))
 }
 
 // short writes a duration as people would.
