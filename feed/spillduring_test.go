@@ -217,7 +217,7 @@ func TestRowsWhoseParentsArePendingAreLeftOut(t *testing.T) {
 		for _, r := range table(t, s.server.Imports()[0])[1:] {
 			require.True(t, slices.ContainsFunc(r, func(cell string) bool { return strings.HasPrefix(cell, "free") }))
 		}
-		time.Sleep(2 * time.Hour)
+		time.Sleep(staleness + 10*time.Minute)
 		require.Len(t, s.server.Imports(), 1, "what waits asks for no import")
 
 		pushed := time.Now()
