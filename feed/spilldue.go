@@ -48,7 +48,8 @@ func (o *outlook) lastMoment(at time.Time) bool { return o.now.Sub(at)+o.lasts >
 func (o *outlook) late(at time.Time, n int) bool { return o.now.Sub(at)+o.calls(n) > o.deadline }
 
 // spared is how long to wait until the budget allows another import. What is left is spread over what is left of the day,
-// so that one hour does not spend all; what earlier hours did not need, but for one, is there for those that do.
+// so that one hour does not spend all. The first quarter goes as it is asked for, and so does what earlier hours did not
+// need, but for one.
 func spared(u actito.Usage, last, now time.Time) time.Duration {
 	const longest = time.Hour // somebody may correct the ledger, or open the table
 	left := u.Left - u.Kept
@@ -61,7 +62,7 @@ func spared(u actito.Usage, last, now time.Time) time.Duration {
 		return min(longest, u.ClosedUntil.Sub(now))
 	case left <= 0:
 		return min(longest, max(time.Minute, reset.Sub(now)))
-	case float64(left-1) > float64(u.Limit)*reset.Sub(now).Hours()/24:
+	case 4*left > 3*u.Limit, float64(left-1) > float64(u.Limit)*reset.Sub(now).Hours()/24:
 		return 0
 	}
 	return min(longest, max(0, last.Add(reset.Sub(now)/time.Duration(left)).Sub(now)))
