@@ -8,6 +8,9 @@ import (
 const (
 	longWait  = time.Second            // for the limiter: calls went out faster than it lets them
 	shortWait = 100 * time.Millisecond // for the limiter: it may let more through
+
+	// mostSpaced calls a minute are the fewest that are spread, so that a wait for something else costs little.
+	mostSpaced = 30
 )
 
 // spacing spreads calls over the minute while the client's limiter makes them wait. It lets bursts through, and then
@@ -43,7 +46,7 @@ func (s *spacing) passed(now time.Time, waited time.Duration) {
 	s.sent = append(s.sent, now)
 	switch {
 	case waited > longWait:
-		s.gap = time.Minute / time.Duration(max(leastPace, len(s.sent)))
+		s.gap = time.Minute / time.Duration(max(mostSpaced, len(s.sent)))
 		s.held = now.Add(time.Minute)
 	case waited < shortWait && !now.Before(s.held):
 		s.gap -= s.gap * 3 / 100
