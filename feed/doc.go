@@ -35,14 +35,17 @@
 // it. Bulk raises no scenarios: [MustTrigger] keeps a row out of files.
 //
 // A row that Actito refuses is parked, with the reason, and does not hold up the others ([Feed.Dead], [Feed.Retry],
-// [Feed.Discard]); what is pushed of it later takes it along. Anything else that fails is repeated, with growing pauses,
+// [Feed.Discard]); what is pushed of it later takes it along. A subscription that it ends is sent alone, if the profile
+// exists. Anything else that fails is repeated, with growing pauses,
 // for as long as it takes. A row that fails ten times while others of its lane go through is parked too.
 //
 // What it cannot promise: the process that delivers holds a lease, and looks at it just before each call is sent, and again
 // as its body is read. One that is stopped between its last look and the send, for longer than the lease, can still send
 // the calls that were there when it wakes up, behind newer ones of its successor: in tests that stop it there on purpose,
 // deletes, which have no body. It can note nothing in the outbox. Writes to the same rows that do not go through the feed
-// have no order with it. A process that is stopped within a transaction of its SQLite file keeps everybody from writing.
+// have no order with it. An import whose outcome stays unknown for an hour, or that has not ended after a day, is given
+// up: its rows go one by one, and if it loads them after all, it brings back their state of then. A process that is stopped
+// while it starts an import is kept from it by the quota's ledger, if that is shared. A process that is stopped within a transaction of its SQLite file keeps everybody from writing.
 //
 // # Numbers
 //

@@ -162,7 +162,7 @@ func (f *Feed) Stats(ctx context.Context) (Stats, error) {
 type DeadEvent struct {
 	ID     int64
 	Lane   string
-	Key    string         // of the row, in plain text
+	Key    string         // of the row, in plain text; "" if the feed of this process does not have the lane
 	Delete bool           // it was to delete the row
 	Row    map[string]any // what was to be sent; nil for a delete
 	At     time.Time      // when it was handed over
