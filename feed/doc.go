@@ -45,12 +45,14 @@
 // deletes, which have no body. It can note nothing in the outbox. Writes to the same rows that do not go through the feed
 // have no order with it. An import whose outcome stays unknown for an hour, or that has not ended after a day, is given
 // up: its rows go one by one, and if it loads them after all, it brings back their state of then. A process that is stopped
-// while it starts an import is kept from it by the quota's ledger, if that is shared. A process that is stopped within a transaction of its SQLite file keeps everybody from writing.
+// while it starts an import is kept from it by the quota's ledger, if that is shared; one that is stopped within a
+// transaction of its SQLite file keeps everybody from writing.
 //
 // # Numbers
 //
 // A process that drains asks the outbox five times a second for urgent events (MustTrigger, deletes, opt-outs), and
 // once a second for others. It makes up to eight urgent calls at a time and four others, within the client's [actito.RateLimit]:
-// urgent ones as real-time calls, which have 20 calls a minute that nobody else takes, the others as Background work. A
-// call carries at most 500 merged events.
+// urgent ones as real-time calls, which have RealTimeCalls a minute that nobody else takes, the others as Background work,
+// spread over the minute when the licence makes them wait. Lanes that spill are counted every five seconds. A file holds
+// at most a million rows or 100 MB of payloads.
 package feed
