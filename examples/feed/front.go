@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -75,6 +76,11 @@ func (f *front) stumble(ctx context.Context, fake *actitotest.Server, most int) 
 func (f *front) delay(ctx context.Context, fake *actitotest.Server) (came <-chan struct{}) {
 	arrived := make(chan struct{})
 	f.set(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body) // before it is whole, the call is not under way
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		close(arrived)
 		f.pass(fake)
 		<-ctx.Done()

@@ -30,7 +30,7 @@ func TestNothingIsLostWhenTheShopIsKilled(t *testing.T) {
 	killed, rest, found := strings.Cut(out.String(), "It is started again")
 	require.True(t, found)
 	assert.Contains(t, killed, "   signal: killed\n")
-	assert.Contains(t, killed, "   Customers              11          7          4          0          0\n")
+	assert.Regexp(t, `   Customers {14}11 +\d+ +[1-9]\d* +\d+ +\d+\n`, killed, "some are missing; which ones is a matter of milliseconds")
 	assert.Contains(t, killed, "   Orders                  8          0          8          0          0\n")
 	delivered, stopped, found := strings.Cut(rest, "A new version is deployed")
 	require.True(t, found)

@@ -94,6 +94,9 @@ func (c *consumer) consume(ctx context.Context, partition int, from jetstream.Co
 		if errors.Is(err, jetstream.ErrMsgIteratorClosed) && ctx.Err() != nil {
 			return nil
 		}
+		if errors.Is(err, jetstream.ErrNoHeartbeat) {
+			continue // the server is slow, or was away: the next pull asks again
+		}
 		if err != nil {
 			return err
 		}
