@@ -412,9 +412,6 @@ func (m *machine) checkOrder() {
 func fire(t *testing.T, steps int, lanes ...feed.LaneOption) int64 {
 	var imports atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
-		if len(lanes) > 0 && rapid.IntRange(0, 3).Draw(rt, "play") > 0 {
-			return // batches take long
-		}
 		var failed any
 		synctest.Test(t, func(t *testing.T) {
 			defer func() { failed = recover() }() // rapid wants it on its own goroutine
