@@ -344,7 +344,7 @@ func (m *machine) settle() {
 			m.end(true)
 		}
 		for _, d := range m.dead() {
-			if d.Lane == "records:Shop/Things" { // nobody pushes a batch again
+			if d.Lane == "records:Shop/Things:thingID" { // nobody pushes a batch again
 				require.NoError(m.rt, m.feed.Retry(m.t.Context(), d.ID))
 			}
 		}
