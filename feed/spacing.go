@@ -8,6 +8,7 @@ import (
 const (
 	longWait  = time.Second            // for the limiter: calls went out faster than it lets them
 	shortWait = 100 * time.Millisecond // for the limiter: it may let more through
+	mostSent  = 6000                   // calls a minute that are told apart
 
 	// mostSpaced calls a minute are the fewest that are spread, so that a wait for something else costs little.
 	mostSpaced = 30
@@ -40,7 +41,7 @@ func (s *spacing) turn(now time.Time) time.Duration {
 func (s *spacing) passed(now time.Time, waited time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.sent) > 0 && now.Sub(s.sent[0]) > time.Minute {
+	for len(s.sent) == mostSent || len(s.sent) > 0 && now.Sub(s.sent[0]) > time.Minute {
 		s.sent = s.sent[1:]
 	}
 	s.sent = append(s.sent, now)

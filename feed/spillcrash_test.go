@@ -142,10 +142,9 @@ func TestACrashAtAnyStepOfAnImportLosesNothing(t *testing.T) {
 						require.NoError(t, s.items.Delete(t.Context(), s.memory, fmt.Sprint(i)))
 						delete(model, fmt.Sprint(i))
 					}
-					within := 70 * time.Minute
-					if strings.HasPrefix(name, "sent") || strings.HasPrefix(name, "no answer") || strings.HasPrefix(name, "prepared") {
-						// It is in doubt for a while, after what was prepared at least where executions cannot be listed.
-						within = 3 * time.Hour
+					within := 3 * time.Hour // where executions cannot be listed, what was prepared is in doubt for a while
+					if strings.HasSuffix(name, "claim") {
+						within = 70 * time.Minute
 					}
 					s.untilDelivered(within)
 					s.until("no import is left", 10*time.Minute, func() bool { // the last rows may arrive before one has ended
