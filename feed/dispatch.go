@@ -111,8 +111,8 @@ func (d *drainer) dispatch(p *pass, places chan struct{}) (started, more bool, e
 			continue
 		}
 		if !p.Urgent {
-			if wait := d.spacing.turn(time.Now()); sleep(d.stop, wait) != nil {
-				return started, false, nil
+			if err := sleep(d.stop, d.spacing.turn(time.Now())); err != nil {
+				return started, false, err
 			}
 		}
 		if err := d.calm(d.stop); err != nil {
