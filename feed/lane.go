@@ -90,11 +90,12 @@ type Parent interface{ core() *lane }
 func (l *lane) core() *lane { return l }
 
 // After lets the rows of a lane wait for the rows of another lane that they name: an order for its customer, not for all
-// customers. A row waits while the outbox holds anything of its parent that was handed over
-// before it, or with it, parked or not. The attribute is that of the
-// child which holds the parent's key; without one it has the name of the parent's key. A row in which it is unset or null
-// waits for nobody. A parent that is handed over more than ten seconds later is not waited for: push it in the
-// transaction of its children or an earlier one.
+// customers. A row waits while the outbox holds anything of its parent that was handed over before it, or with it, parked
+// or not. What is handed over of a parent more than ten seconds later is not waited for: push a parent in the transaction
+// of its children or an earlier one.
+//
+// The attribute is that of the child which holds the parent's key; without one it has the name of the parent's key. A row
+// in which it is unset or null waits for nobody.
 func After(p Parent, attribute ...string) LaneOption {
 	return func(l *lane) {
 		if p == nil || p.core() == nil || p.core().feed != l.feed || len(attribute) > 1 {

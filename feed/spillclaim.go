@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"iter"
 	"log/slog"
 	"maps"
@@ -14,7 +15,6 @@ const (
 	claimPage  = 500 // events that are read at once
 	claimKeys  = 100 // keys that are claimed at once
 	mostOfKey  = 100 // events of a key; one with more takes a single call too
-	mostNoted  = 500 // IDs in each of the two lists of a note
 	claimRows  = 1_000_000
 	claimBytes = 100_000_000 // of payloads
 )
@@ -84,7 +84,7 @@ func (s *importer) claimKeys(i *Import, columns int64, keys []Key, c *claim) err
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(events, byKey)
+	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.Key, b.Key) })
 	var ids []int64
 	for some := range chunksOfKeys(events) {
 		if spillable(some, columns, states) && s.take(some, c) {
@@ -96,22 +96,12 @@ func (s *importer) claimKeys(i *Import, columns int64, keys []Key, c *claim) err
 			break
 		}
 	}
-	for some := range slices.Chunk(ids, 2*mostNoted) {
+	for some := range slices.Chunk(ids, idsAtOnce) {
 		if err := s.insist(Note{Import: i, Hold: some}); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func byKey(a, b Event) int {
-	switch {
-	case a.Key < b.Key:
-		return -1
-	case a.Key > b.Key:
-		return 1
-	}
-	return 0
 }
 
 // chunksOfKeys yields the events of each key.
@@ -210,8 +200,8 @@ func (s *importer) rows(id string, last *[]int64) iter.Seq2[map[string]any, erro
 }
 
 // each notes something about all that an import holds, which takes it from the import, until it holds nothing. It may be
-// done again after a crash: what is left is taken then, perhaps by another verdict, so that a key is noted as a whole. It
-// fails only when the tenure ends.
+// done again after a crash: what is left is taken then, perhaps by another verdict, so that a key is noted as a whole. A
+// note may name each ID in two lists. It fails only when the tenure ends.
 func (s *importer) each(id string, note func(ids []int64) Note) error {
 	for pass := 0; ; pass++ {
 		var ids []int64
@@ -228,7 +218,7 @@ func (s *importer) each(id string, note func(ids []int64) Note) error {
 			if failed = err; err != nil {
 				break
 			}
-			if len(ids) > mostNoted-mostOfKey && e.Key != key {
+			if len(ids) > idsAtOnce/2-mostOfKey && e.Key != key {
 				if err := flush(); err != nil {
 					return err
 				}

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -351,11 +353,7 @@ func parkedBy(r actito.Reject[map[string]any]) Parked {
 
 // parkAll parks what an import holds of some keys.
 func (s *importer) parkAll(id string, rejects map[Key]Parked) error {
-	var keys []Key
-	for k := range rejects {
-		keys = append(keys, k)
-	}
-	events, err := s.store.Events(s.stop, keys, eventsAtOnce)
+	events, err := s.store.Events(s.stop, slices.Collect(maps.Keys(rejects)), eventsAtOnce)
 	if err != nil {
 		return err
 	}
@@ -369,7 +367,7 @@ func (s *importer) parkAll(id string, rejects map[Key]Parked) error {
 		if e.Import == id && e.Payload != nil { // what was erased is of no use any more
 			n.Park[e.ID] = rejects[e.Key]
 		}
-		if len(n.Park) == 2*mostNoted {
+		if len(n.Park) == idsAtOnce {
 			if err := s.insist(n); err != nil {
 				return err
 			}
