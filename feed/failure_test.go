@@ -178,9 +178,7 @@ func TestARowThatFailsWhileOthersGoThroughIsParked(t *testing.T) {
 
 func TestAServiceThatIsDownForADayCostsNothingButTime(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it takes seconds")
-	}
+	playsDays(t)
 	for name, down := range map[string]func(*http.Request) *http.Response{
 		"answers 503":   func(*http.Request) *http.Response { return answer(503, "down") },
 		"never answers": func(r *http.Request) *http.Response { <-r.Context().Done(); return nil },

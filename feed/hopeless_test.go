@@ -47,9 +47,7 @@ func TestARowIsNotBlamedForALicenceThatIsFullOrClosed(t *testing.T) {
 }
 
 func TestRowsThatAreGivenUpDoNotTakeOthersAlong(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it plays days")
-	}
+	playsDays(t)
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var down atomic.Bool

@@ -116,7 +116,7 @@ func TestACrashAtAnyStepOfAnImportLosesNothing(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					s := newBulkShop(t, bulkOptions{})
-					s.server.Assume(actitotest.ResultFilesExist)
+					s.server.Assume(actitotest.ResultFilesExist, actitotest.ExecutionListExists, actitotest.NamesInExecutions)
 					s.server.Assume(tt.assume...)
 					s.server.Fail(actitotest.OpRunOnce, tt.fault...)
 					store := &crashing{Memory: s.memory, at: tt.at(), after: after}
@@ -142,9 +142,9 @@ func TestACrashAtAnyStepOfAnImportLosesNothing(t *testing.T) {
 						require.NoError(t, s.items.Delete(t.Context(), s.memory, fmt.Sprint(i)))
 						delete(model, fmt.Sprint(i))
 					}
-					within := 3 * time.Hour // where executions cannot be listed, what was prepared is in doubt for a while
-					if strings.HasSuffix(name, "claim") {
-						within = 70 * time.Minute
+					within := 70 * time.Minute
+					if strings.HasPrefix(name, "sent") || strings.HasPrefix(name, "no answer") { // it is in doubt for a while
+						within = 3 * time.Hour
 					}
 					s.untilDelivered(within)
 					s.until("no import is left", 10*time.Minute, func() bool { // the last rows may arrive before one has ended

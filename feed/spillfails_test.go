@@ -169,9 +169,7 @@ func TestTheQuotaIsKept(t *testing.T) {
 }
 
 func TestADayOfOverloadDoesNotSpendAllByNoon(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it plays days")
-	}
+	playsDays(t)
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newBulkShop(t, bulkOptions{quota: actito.Quota{Limit: 8, KeepFree: 2}})
@@ -268,9 +266,7 @@ func TestDrainGivesAnImportUpThatStaysInDoubt(t *testing.T) {
 }
 
 func TestAnImportThatNeverEndsIsGivenUp(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it plays days")
-	}
+	playsDays(t)
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newBulkShop(t, bulkOptions{rate: slow, server: []actitotest.Option{actitotest.WithImportTimes(0, 1000*time.Hour)}})
