@@ -18,6 +18,8 @@ func newRandom() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Ui
 // delete that was committed later than what was written last, or repeats an older one, as the first half of a delete and
 // an upsert that are delivered together, with an upsert behind it that is as new as the last one.
 //
+// An opt-out goes alone right after the refusal of an upsert that it was part of, by the same process, and once.
+//
 // Only another process repeats anything, or the same one what was refused and parked. Where again is true it may repeat
 // anything that it sent: what an import held, and in PostgreSQL what it could not remove, since a transaction that was
 // rolled back later was erasing it.
@@ -26,7 +28,16 @@ func follow(history []handed, writes []written, again bool) error {
 	by := ""           // who wrote last
 	refused := false   // the last upsert was
 	repeated := false  // an older delete was repeated: the newest must follow
+	alone := false     // its opt-out was sent alone since
 	for i, w := range writes {
+		if w.optOut {
+			if !refused || alone || by != w.worker || w.status/100 != 2 || !optedOut(history[:newest]) {
+				return fmt.Errorf("write %d: an opt-out alone, answered %d, that no refused row had", i, w.status)
+			}
+			alone = true
+			continue
+		}
+		alone = false
 		if w.remove {
 			if w.status != http.StatusNotFound && w.status/100 != 2 {
 				return fmt.Errorf("write %d: a delete was answered %d", i, w.status)
@@ -65,6 +76,19 @@ func follow(history []handed, writes []written, again bool) error {
 		newest, by, refused, repeated = w.version, w.worker, bad, false
 	}
 	return nil
+}
+
+// optedOut reports whether the hand-overs of a row end with an opt-out.
+func optedOut(history []handed) bool {
+	for _, h := range slices.Backward(history) {
+		switch h.kind {
+		case "opt-out":
+			return true
+		case "opt-in", "delete":
+			return false
+		}
+	}
+	return false
 }
 
 // covers reports whether a row was written at least as new as the hand-over with a token is.

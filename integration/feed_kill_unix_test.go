@@ -161,7 +161,7 @@ func (c *crew) duty(drains bool) duty {
 
 func TestWritesAreFollowed(t *testing.T) {
 	t.Parallel()
-	history := []handed{{1, "a", "patch"}, {2, "b", "delete"}, {3, "c", "patch"}, {4, "d", "bad"}}
+	history := []handed{{1, "a", "patch"}, {2, "b", "delete"}, {3, "c", "patch"}, {4, "d", "bad"}, {5, "opt-out", "opt-out"}, {6, "f", "bad"}}
 	put := func(worker string, version int64) written {
 		w := written{worker: worker, version: version, token: history[version-1].token, status: 200}
 		if history[version-1].kind == "bad" {
@@ -169,6 +169,7 @@ func TestWritesAreFollowed(t *testing.T) {
 		}
 		return w
 	}
+	optOut := func(worker string) written { return written{worker: worker, optOut: true, status: 200} }
 	remove := func(worker string) written { return written{worker: worker, remove: true, status: 200} }
 	for name, tt := range map[string]struct {
 		writes []written
@@ -183,6 +184,11 @@ func TestWritesAreFollowed(t *testing.T) {
 		"a delete again that the same sends":   {[]written{remove("A"), put("A", 3), remove("A")}, false},
 		"a delete again, and then what is old": {[]written{put("A", 3), remove("B"), put("B", 1)}, false},
 		"what was not committed":               {[]written{{worker: "A", version: 5, token: "e", status: 200}}, false},
+		"an opt-out that was refused":          {[]written{put("A", 6), optOut("A")}, true},
+		"an opt-out that was not refused":      {[]written{put("A", 5), optOut("A")}, false},
+		"an opt-out that nobody committed":     {[]written{put("A", 4), optOut("A")}, false},
+		"an opt-out that was refused before":   {[]written{put("A", 6), optOut("B")}, false},
+		"an opt-out alone, twice":              {[]written{put("A", 6), optOut("A"), optOut("A")}, false},
 		"what was rolled back":                 {[]written{{worker: "A", version: 3, token: "x", status: 200}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -49,6 +49,7 @@ type written struct {
 	worker  string
 	key     string
 	remove  bool
+	optOut  bool // it ends subscriptions, and says nothing else
 	version int64
 	token   string
 	status  int
@@ -156,8 +157,10 @@ func writtenBy(r *http.Request, content []byte) (call written) {
 			Name  string
 			Value any
 		}
+		Subscriptions []struct{ Subscribe bool }
 	}
 	_ = json.Unmarshal(content, &row)
+	call.optOut = len(row.Attributes) == 1 && len(row.Subscriptions) == 1 && !row.Subscriptions[0].Subscribe
 	for _, a := range append(row.Attributes, row.Properties...) {
 		switch a.Name {
 		case "customerID":
@@ -307,7 +310,7 @@ func (s *shop) inOrder(history map[string][]handed) {
 		if err := follow(history[key], writes, s.imports > 0 || s.where.dialect == sqlquota.Postgres); err != nil {
 			s.Errorf("%s: %v", key, err)
 			for _, w := range writes {
-				s.Logf("%s: %s %s removes %v version %d answered %d", key, w.at.Format("05.000"), w.worker, w.remove, w.version, w.status)
+				s.Logf("%s: %s %s removes %v opt-out %v version %d answered %d", key, w.at.Format("05.000"), w.worker, w.remove, w.optOut, w.version, w.status)
 			}
 			s.Logf("%s: %v", key, history[key])
 		}
