@@ -250,7 +250,7 @@ func (s *SQLStore) Apply(ctx context.Context, fence int64, n Note) error {
 			if n.End == "" {
 				return nil
 			}
-			return s.end(ctx, tx, n.End)
+			return s.end(ctx, tx, n)
 		})
 	}))
 }
@@ -285,21 +285,26 @@ func (s *SQLStore) note(n Note) (statements []Statement) {
 // errErasing says that a transaction of the user's is erasing what an import that ends has to do with.
 var errErasing = errors.New("a transaction that erases events of the import stays open")
 
-// end forgets an import.
-func (s *SQLStore) end(ctx context.Context, tx *sql.Tx, id string) error {
+// end forgets the import of a note. What its other statements passed by must not have become free since.
+func (s *SQLStore) end(ctx context.Context, tx *sql.Tx, n Note) error {
 	for _, query := range []string{s.resend, s.letGo} {
-		if _, err := tx.ExecContext(ctx, query, id); err != nil {
+		if _, err := tx.ExecContext(ctx, query, n.End); err != nil {
 			return err
 		}
 	}
-	var left int
-	if err := tx.QueryRowContext(ctx, s.unended, id).Scan(&left); err != nil {
+	var left, unremoved int
+	if err := tx.QueryRowContext(ctx, s.unended, n.End).Scan(&left); err != nil {
 		return err
 	}
-	if left > 0 {
+	if len(n.Remove) > 0 {
+		if err := tx.QueryRowContext(ctx, s.unremoved, listText(n.Remove)).Scan(&unremoved); err != nil {
+			return err
+		}
+	}
+	if left+unremoved > 0 {
 		return errErasing
 	}
-	_, err := tx.ExecContext(ctx, s.endImport, id)
+	_, err := tx.ExecContext(ctx, s.endImport, n.End)
 	return err
 }
 

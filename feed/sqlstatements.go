@@ -17,7 +17,8 @@ type sqlStatements struct {
 	lease, take, giveBack, beat string
 
 	remove, park, markSent, hold, release, oneByOne string // by the IDs of events
-	putImport, resend, letGo, unended, endImport    string
+	putImport, endImport                            string
+	resend, letGo, unended, unremoved               string // at the end of an import
 
 	page, urgentPage, byKeys, states, held, imports, backlog, parked, unpark, discard string
 }
@@ -59,6 +60,7 @@ func newSQLStatements(s sqlSchema) sqlStatements {
 		letGo:  q("UPDATE EVENTS SET import = NULL WHERE " + s.pick("import = $1")),
 		unended: q("SELECT count(*) FROM (SELECT id FROM EVENTS WHERE " + isSent + " AND " + laneOf +
 			" UNION ALL SELECT id FROM EVENTS WHERE import = $1) AS e"),
+		unremoved: q("SELECT count(*) FROM EVENTS WHERE id " + s.list(1, "bigint")),
 		endImport: q("DELETE FROM IMPORTS WHERE id = $1"),
 
 		page:       q(s.ofLanes("SELECT true AS urgent UNION ALL SELECT false")),
