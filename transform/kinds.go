@@ -1,0 +1,24 @@
+package transform
+
+import "encoding/json"
+
+// definition is how a kind of this package is made.
+type definition struct {
+	read    func(params json.RawMessage, form Form) (action, error)
+	service bool // it may stand in a definition that the service executes
+}
+
+// kinds are all of this package, by their names.
+func kinds() map[string]definition {
+	return map[string]definition{
+		kindConcatenate: {read: readConcatenate},
+		kindSplit:       {read: readSplit},
+		kindConstant:    {read: readConstant},
+		kindDrop:        {read: readDrop},
+	}
+}
+
+func builtIn(name string) (definition, bool) {
+	d, known := kinds()[name]
+	return d, known
+}
