@@ -6,6 +6,8 @@ import (
 	"maps"
 	"reflect"
 	"strings"
+
+	"github.com/actito-go/actito/transform"
 )
 
 // Definition says how files are loaded into tables: which files, into which tables, in which order.
@@ -64,10 +66,14 @@ type InputFile struct {
 	Destination     Destination                `json:"destination"`
 	Mode            Mode                       `json:"mode,omitempty"` // "" is CREATE_UPDATE
 	Mapping         []Mapping                  `json:"attributesMapping,omitempty"`
+	Transformations transform.List             `json:"transformations,omitempty"` // what the server makes of the cells before it loads them
 	Extra           map[string]json.RawMessage `json:"-"`
 
 	// EmptyCells declares what an empty cell does to an existing value. It is not sent: it tells the library.
 	EmptyCells EmptyCells `json:"-"`
+
+	// Local are transformations that run here, while the file is staged. They are not sent, and no stored definition has them.
+	Local *transform.Specification `json:"-"`
 
 	key string // of the custom table's struct that it was derived from
 	err error  // why it could not be derived

@@ -1,6 +1,9 @@
 package transform
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+)
 
 // definition is how a kind of this package is made.
 type definition struct {
@@ -10,12 +13,16 @@ type definition struct {
 
 // kinds are all of this package, by their names.
 func kinds() map[string]definition {
-	return map[string]definition{
+	all := map[string]definition{
 		kindConcatenate: {read: readConcatenate},
 		kindSplit:       {read: readSplit},
 		kindConstant:    {read: readConstant},
 		kindDrop:        {read: readDrop},
 	}
+	for _, group := range []map[string]definition{textKinds(), timeKinds(), wordKinds(), codeKinds()} {
+		maps.Copy(all, group)
+	}
+	return all
 }
 
 func builtIn(name string) (definition, bool) {

@@ -1,0 +1,3 @@
+package transform
+
+func codeKinds() map[string]definition { return nil }

@@ -1,0 +1,3 @@
+package transform
+
+func timeKinds() map[string]definition { return nil }

@@ -1,0 +1,3 @@
+package transform
+
+func wordKinds() map[string]definition { return nil }

@@ -1,0 +1,3 @@
+package transform
+
+func textKinds() map[string]definition { return nil }
