@@ -201,8 +201,8 @@ func (m Mapping) MarshalJSON() ([]byte, error) {
 }
 
 // keepExtra decodes an object into known, a pointer to a struct, and everything it has no field for into extra. Names
-// have to match exactly. Where a text is a number, as ids are in some answers, its digits are the text. A pointer or
-// number of the struct whose value has another form stays at zero, and the value is in extra.
+// have to match exactly. Where a text is a number, as ids are in some answers, its digits are the text. A pointer, a
+// number or transformations whose value has another form stay at zero, and the value is in extra.
 func keepExtra(object []byte, known any, extra *map[string]json.RawMessage) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(object, &fields); err != nil {
@@ -216,15 +216,18 @@ func keepExtra(object []byte, known any, extra *map[string]json.RawMessage) erro
 			continue
 		}
 		kind := v.Field(i).Kind()
+		list, isList := v.Field(i).Addr().Interface().(*transform.List)
 		var number json.Number
 		if kind == reflect.String && raw[0] != '"' && json.Unmarshal(raw, &number) == nil {
 			v.Field(i).SetString(number.String())
 		} else if err := json.Unmarshal(raw, v.Field(i).Addr().Interface()); err != nil {
-			if kind == reflect.Pointer || kind == reflect.Int {
+			if kind == reflect.Pointer || kind == reflect.Int || isList {
 				v.Field(i).SetZero()
 				continue
 			}
 			return fmt.Errorf("%s: %w", name, err)
+		} else if isList && len(*list) == 0 {
+			continue // the empty list is written by leaving it out
 		}
 		delete(fields, name)
 	}
