@@ -32,7 +32,7 @@ func ExampleDateTime() {
 	fmt.Println(err)
 	// Output:
 	// birthDate: 29 février 1996 → 1996-02-29
-	// orderedAt: 2024-10-27 00:30:00.000 → 2024-10-27 06:30:00
+	// orderedAt: 2024-10-27 00:30:00.000 → 2024-10-27 05:30:00
 	// total: 1.234,50 → 1234.50
 	// member: Oui → TRUE
 	// title: Mme. → Mrs

@@ -40,6 +40,7 @@ func FuzzNumber(f *testing.F) {
 		f.Add(text, ",", ".", " ")
 		f.Add(text, ".", ",", "'")
 	}
+	f.Add("\x98", "\x93", " ", " ") // neither is text
 	again := changeOf(f, Number("."))
 	f.Fuzz(func(t *testing.T, text, decimal, thousands, more string) {
 		k := Number(decimal, thousands, more)
