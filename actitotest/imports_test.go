@@ -350,7 +350,6 @@ func TestUploadsThatAreNotWhatTheServiceReadsAreRefused(t *testing.T) {
 		"a separator of two":           {data, file(extra{"format": extra{"separator": ";;"}}, "customerID")},
 		"a quote as separator":         {data, file(extra{"format": extra{"separator": `"`}}, "customerID")},
 		"another quote":                {data, file(extra{"format": extra{"enclosing": "'"}}, "customerID")},
-		"transformations":              {data, file(extra{"transformations": []any{extra{"type": "CAPITALIZE"}}}, "customerID")},
 		"no mapping":                   {data, file(nil)},
 		"a column mapped twice":        {data, file(nil, "customerID", "customerID")},
 		"an attribute mapped twice": {data, file(extra{"attributesMapping": []any{
