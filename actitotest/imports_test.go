@@ -95,9 +95,10 @@ func (c *client) runOnce(definition string, files ...part) map[string]any {
 	c.t.Helper()
 	r := c.post(imports+"/etl-executions", append(files, parameters(definition))...)
 	require.Equal(c.t, http.StatusCreated, r.StatusCode, r.text)
-	id := r.json(c.t)["id"].(string)
-	assert.Equal(c.t, imports+"/etl-executions/"+id, r.Header.Get("Location"))
-	return c.call("GET", imports+"/etl-executions/"+id, "").json(c.t)
+	if r.text != "" { // by assumption
+		assert.Equal(c.t, imports+"/etl-executions/"+r.json(c.t)["id"].(string), r.Header.Get("Location"))
+	}
+	return c.call("GET", r.Header.Get("Location"), "").json(c.t)
 }
 
 // firstFile gives the report on the first file of an execution.
