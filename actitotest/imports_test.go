@@ -109,6 +109,7 @@ func firstFile(execution map[string]any) map[string]any {
 func TestOneShotImportLoadsAZIPAndHandsBackItsRejects(t *testing.T) {
 	t.Parallel()
 	c := overNetwork(t)
+	c.server.Assume(actitotest.ResultFilesExist)
 	r := c.call("POST", profiles+"?allowUpdate=true", ann)
 	require.Equal(t, http.StatusCreated, r.StatusCode, r.text)
 	columns := []string{"customerID", "emailAddress", "firstName", "vip", "hobbies", "subscriptions#Newsletter"}
@@ -242,6 +243,7 @@ func TestModesDecideWhatHappensToRows(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			c := withAnn(t)
+			c.server.Assume(actitotest.ResultFilesExist)
 			execution := c.runOnce(definition(t, customersFile("c.csv", map[string]any{"mode": mode}, "customerID", "points")),
 				csvPart("c.csv", "customerID;points\n1;7\n2;8\n"))
 			file := firstFile(execution)
@@ -311,6 +313,7 @@ func TestFilesOfOneImportAreLoadedInTheOrderOfTheDefinition(t *testing.T) {
 	t.Run("a file that fails stops those after it", func(t *testing.T) {
 		t.Parallel()
 		c := withAnn(t)
+		c.server.Assume(actitotest.FailedFileStops)
 		execution := c.runOnce(both(t, false), broken, orders)
 		assert.Equal(t, "FAILED", execution["status"])
 		assert.Empty(t, c.server.Records("Orders"))
