@@ -31,8 +31,15 @@ const wideLetters = `
 // dotted says whether a language writes i with a dot also as a capital.
 func dotted(language string) bool { return language == "tr" || language == "az" }
 
+// tonos takes the accents from Greek letters, which have none in capitals. It knows
+// those of modern Greek.
+var tonos = strings.NewReplacer(strings.Fields("ά Α Ά Α έ Ε Έ Ε ή Η Ή Η ί Ι Ί Ι ό Ο Ό Ο ύ Υ Ύ Υ ώ Ω Ώ Ω ΐ Ϊ ΰ Ϋ")...)
+
 func upper(text, language string) string {
 	var out strings.Builder
+	if language == "el" {
+		text = tonos.Replace(text)
+	}
 	for _, r := range text {
 		switch capitals, ok := wide[r]; {
 		case ok:
@@ -107,7 +114,7 @@ func capital(text, language string) string {
 		return before + capitals[1] + rest
 	case first == 'i' && dotted(language):
 		return before + "İ" + rest
-	case first == 'i' && language == "nl" && strings.HasPrefix(rest, "j"):
+	case language == "nl" && strings.ContainsRune("iI", first) && strings.HasPrefix(rest, "j"):
 		return before + "IJ" + rest[1:]
 	}
 	return before + string(unicode.ToTitle(first)) + rest

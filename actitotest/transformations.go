@@ -23,6 +23,7 @@ type rewrite func(cell string) (string, error)
 // assumed: all names of kinds and parameters, and that no other is there
 var kinds = map[string]func(*settings) rewrite{
 	"TRIM": trim, "UPPERCASE": uppercase, "LOWERCASE": lowercase, "CAPITALIZE": capitalize, "VALUE_MAPPING": mapValues,
+	"DATE": date, "DATE_TIME": dateTime,
 }
 
 // parseSteps reads the transformations of a file, whose columns must be mapped.

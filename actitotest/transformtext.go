@@ -1,22 +1,29 @@
 package actitotest
 
 import (
-	"fmt"
+	"errors"
+	"slices"
 	"strings"
 	"unicode"
 )
 
-// blank is white space, and what looks like none at all.
-func blank(r rune) bool {
-	return unicode.Is(unicode.White_Space, r) || r == '\u200b' || r == '\ufeff'
-}
+// blank is white space, also such as has no width.
+func blank(r rune) bool { return unicode.IsSpace(r) || thin(r) }
+
+func thin(r rune) bool { return r == '\u200b' || r == '\ufeff' }
 
 func trim(s *settings) rewrite {
 	var collapse bool
 	s.take("collapse", &collapse)
 	return func(cell string) (string, error) {
 		if collapse {
-			return strings.Join(strings.FieldsFunc(cell, blank), " "), nil
+			cell = strings.Map(func(r rune) rune {
+				if thin(r) {
+					return -1
+				}
+				return r
+			}, cell)
+			return strings.Join(strings.Fields(cell), " "), nil
 		}
 		return strings.TrimFunc(cell, blank), nil
 	}
@@ -29,6 +36,10 @@ func capitalize(s *settings) rewrite { return inLanguage(s, capital) }
 func inLanguage(s *settings, write func(text, language string) string) rewrite {
 	var language string
 	s.take("language", &language)
+	language, _, _ = strings.Cut(strings.ToLower(language), "-") // what is behind it is a region or a script
+	if language != "" && !slices.Contains(languages, language) {
+		s.refuse("language is none of ISO 639-1")
+	}
 	return func(cell string) (string, error) { return write(cell, language), nil }
 }
 
@@ -54,7 +65,7 @@ func mapValues(s *settings) rewrite {
 		case known:
 			return value, nil
 		case strict:
-			return "", fmt.Errorf("the value is not one of values")
+			return "", errors.New("it is none of values")
 		case !replaced:
 			return cell, nil
 		case other == nil:
