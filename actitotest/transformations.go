@@ -23,7 +23,7 @@ type rewrite func(cell string) (string, error)
 // assumed: all names of kinds and parameters, and that no other is there
 var kinds = map[string]func(*settings) rewrite{
 	"TRIM": trim, "UPPERCASE": uppercase, "LOWERCASE": lowercase, "CAPITALIZE": capitalize, "VALUE_MAPPING": mapValues,
-	"DATE": date, "DATE_TIME": dateTime,
+	"DATE": date, "DATE_TIME": dateTime, "COUNTRY": country, "LANGUAGE": language,
 }
 
 // parseSteps reads the transformations of a file, whose columns must be mapped.
