@@ -13,12 +13,16 @@ const (
 
 func textKinds() map[string]definition {
 	return map[string]definition{
-		kindTrim:       {read: readTrim, service: true},
-		kindUppercase:  {read: readUppercase, service: true},
-		kindLowercase:  {read: readLowercase, service: true},
-		kindCapitalize: {read: readCapitalize, service: true},
-		kindMapValues:  {read: readMapValues, service: true},
-		kindNullWords:  {read: readNullWords},
+		kindTrim:         {read: readTrim, service: true},
+		kindUppercase:    {read: readUppercase, service: true},
+		kindLowercase:    {read: readLowercase, service: true},
+		kindCapitalize:   {read: readCapitalize, service: true},
+		kindMapValues:    {read: readMapValues, service: true},
+		kindTitleCase:    {read: readTitleCase},
+		kindUnicode:      {read: readUnicode},
+		kindReplace:      {read: readReplace},
+		kindReplaceRegex: {read: readReplaceRegex},
+		kindNullWords:    {read: readNullWords},
 	}
 }
 
