@@ -32,7 +32,8 @@ func Lowercase() Kind { return newKind(kindLowercase, nil) }
 func Capitalize() Kind { return newKind(kindCapitalize, nil) }
 
 // Language lets [Uppercase], [Lowercase], [Capitalize] and [TitleCase] follow the rules of a language, a BCP 47 tag: İ is
-// the capital of i in "tr" and "az", IJ that of ij in "nl", and capitals have no accents in "el".
+// the capital of i in "tr" and "az", IJ that of ij in "nl", and capitals have no accents in "el". Of [Date] and [DateTime]
+// it is the language of the names of months: "de", "en", "es", "fr" or "nl", and "en" unless it is set.
 func (k Kind) Language(tag string) Kind { return k.with("language", tag) }
 
 type letters struct {

@@ -58,9 +58,6 @@ func (k Kind) To(form string) Kind { return k.with("to", form) }
 // FirstYear says what years yy are of [Date] and [DateTime]: from 1950 on, 50 is 1950 and 49 is 2049.
 func (k Kind) FirstYear(year int) Kind { return k.with("firstYear", year) }
 
-// Language is that of the names of months of [Date] and [DateTime]: de, en, es, fr or nl. It is en unless it is set.
-func (k Kind) Language(code string) Kind { return k.with("language", code) }
-
 // Truncate lets [Date] and [DateTime] leave out what is finer than the form that they write: nothing is rounded.
 func (k Kind) Truncate() Kind { return k.with("truncate", true) }
 
