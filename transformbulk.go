@@ -141,6 +141,14 @@ func (d *Definition) executable() error {
 			refused.File = f.FileNamePattern
 			return refused
 		}
+		for _, t := range f.Transformations {
+			for _, column := range t.Columns() {
+				if !slices.ContainsFunc(f.Mapping, func(m Mapping) bool { return m.Column == column }) {
+					return &ValidationError{File: f.FileNamePattern, Column: column, Rule: ruleTransform,
+						Detail: "the definition transforms this column and does not map it, so that no file has it"}
+				}
+			}
+		}
 	}
 	return nil
 }
