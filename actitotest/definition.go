@@ -41,6 +41,7 @@ type inputFile struct {
 
 	table     *table
 	separator rune
+	steps     []step // of Transformations
 }
 
 type format struct {
@@ -142,8 +143,6 @@ func (f *inputFile) check(s *Server, entity string) string {
 		return "the separator must not be a quote or a line end"
 	case !quotes:
 		return "only the quote encloses and escapes"
-	case len(f.Transformations) > 0:
-		return "transformations are not supported"
 	case len(f.Mapping) == 0:
 		return "attributesMapping is empty"
 	}
@@ -159,6 +158,9 @@ func (f *inputFile) check(s *Server, entity string) string {
 		if !f.table.loadable(m.Attribute) {
 			return "there is no attribute " + m.Attribute
 		}
+	}
+	if err := f.parseSteps(); err != nil {
+		return err.Error()
 	}
 	return ""
 }

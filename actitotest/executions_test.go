@@ -17,6 +17,7 @@ import (
 func TestStoredDefinitionIsKeptWholeAndTriggered(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t)
+	c.server.Assume(actitotest.IDInBody, actitotest.TimesInBrussels)
 	c.server.Clock().Set(time.Date(2026, 11, 23, 23, 30, 0, 0, time.UTC)) // the 24th in Brussels
 	text := definition(t, customersFile("customers_$yyyyMMdd.csv", nil, "customerID"))
 	r := c.call("POST", imports+"/etls", text)
@@ -85,6 +86,7 @@ func TestImportsRunOneAfterAnother(t *testing.T) {
 func TestExecutionsAreListedByETLAndTime(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t)
+	c.server.Assume(actitotest.ExecutionListExists, actitotest.TimesInBrussels, actitotest.IDInBody)
 	c.server.Clock().Set(time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC)) // 6 in Brussels
 	text := definition(t, customersFile("c.csv", nil, "customerID"))
 	etl := c.call("POST", imports+"/etls", text).Header.Get("Location")
@@ -109,6 +111,7 @@ func TestExecutionsAreListedByETLAndTime(t *testing.T) {
 func TestResultFilesAreThereOnlyIfAskedForAndSupported(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t)
+	c.server.Assume(actitotest.ResultFilesExist)
 	file := customersFile("c.csv", nil, "customerID")
 	execution := c.runOnce(definition(t, file), csvPart("c.csv", "customerID\n1\n"))
 	path := imports + "/etl-executions/" + execution["id"].(string)
@@ -152,6 +155,7 @@ func TestExecutionsMoveOnWithTheTimeOfABubble(t *testing.T) {
 func TestRejectsComeInTheEncodingOfTheirFile(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t)
+	c.server.Assume(actitotest.ResultFilesExist)
 	execution := c.runOnce(definition(t, customersFile("c.csv", map[string]any{"encoding": "ISO-8859-1"}, "customerID", "size")),
 		csvPart("c.csv", "customerID;size\n\xe9;XXL\n"))
 	_, rejects := unzipped(t, c.download(imports+"/etl-executions/"+execution["id"].(string)+"/error-file").text)
@@ -161,6 +165,7 @@ func TestRejectsComeInTheEncodingOfTheirFile(t *testing.T) {
 func TestAnExecutionOfSomebodyElseIsListedAndCosts(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t, actitotest.WithLimits(actitotest.Limits{ImportsPerDay: 1}))
+	c.server.Assume(actitotest.ExecutionListExists)
 	id := c.server.AddExecution("MyEntity", "Customers")
 	listed := c.call("GET", imports+"/etl-executions", "").json(t)["etlExecutions"].([]any)
 	require.Len(t, listed, 1)
@@ -180,6 +185,7 @@ func TestAnExecutionOfSomebodyElseIsListedAndCosts(t *testing.T) {
 func TestExecutionsTellNamesOnlyWhereTheyAreKnown(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t)
+	c.server.Assume(actitotest.NamesInExecutions)
 	execution := c.runOnce(definition(t, customersFile("c.csv", map[string]any{"compression": "ZIP"}, "customerID")),
 		part{"inputFile", "archive.zip", "application/zip", zipped(t, "c.csv", "customerID\n1\n")})
 	assert.Equal(t, "test", execution["name"])
@@ -194,6 +200,7 @@ func TestExecutionsTellNamesOnlyWhereTheyAreKnown(t *testing.T) {
 func TestTheListOfExecutionsLags(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t)
+	c.server.Assume(actitotest.ExecutionListExists)
 	c.server.Clock().Set(time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC))
 	id := c.runOnce(definition(t, customersFile("c.csv", nil, "customerID")), csvPart("c.csv", "customerID\n1\n"))["id"].(string)
 	listed := func() any { return c.call("GET", imports+"/etl-executions", "").json(t)["etlExecutions"] }

@@ -1,8 +1,10 @@
 package actitotest
 
 import (
+	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -31,6 +33,32 @@ func (s *Server) Fail(op Operation, faults ...Fault) {
 			s.faults[op] = append(s.faults[op], f)
 		}
 	}
+}
+
+// fileFault is what [Server.FailFile] asks for.
+type fileFault struct{ pattern, message string }
+
+// FailFile lets the next load of a CSV file fail before its first row, as the
+// service might by its own fault, with the message in the report on the file. The
+// file is named as in a definition: by its own name and not that of an archive, and
+// with placeholders such as $yyyyMMdd if it has any. Whether the files after it are
+// loaded is [FailedFileStops] or [FailedFilePasses]. More than one wait for as many
+// loads.
+func (s *Server) FailFile(pattern, message string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fileFaults = append(s.fileFaults, fileFault{pattern, message})
+}
+
+// nextFileFault is the error of the next load of a file, if it is to fail.
+func (s *Server) nextFileFault(name string) error {
+	at := slices.IndexFunc(s.fileFaults, func(f fileFault) bool { return likeness(f.pattern, name) })
+	if at < 0 {
+		return nil
+	}
+	message := s.fileFaults[at].message
+	s.fileFaults = slices.Delete(s.fileFaults, at, at+1)
+	return errors.New(message)
 }
 
 func (s *Server) nextFault(op Operation) Fault {

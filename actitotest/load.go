@@ -25,6 +25,9 @@ type load struct {
 func (l *load) run(s *Server) {
 	err := l.fault
 	if err == nil {
+		err = s.nextFileFault(l.name)
+	}
+	if err == nil {
 		err = l.rows(s)
 	}
 	switch {
@@ -64,7 +67,11 @@ func (l *load) rows(s *Server) error {
 	l.rejects = appendCSV(nil, append(slices.Clone(header), "errorCode", "errorColumn"), l.separator)
 	for _, cells := range rows[1:] {
 		l.read++
-		created, p := l.row(targets, cells, clears)
+		changed, p := l.transform(header, cells)
+		created := false
+		if p == nil {
+			created, p = l.row(targets, changed, clears)
+		}
 		if p != nil {
 			l.errors++
 			column := l.column(p.attribute)

@@ -182,6 +182,7 @@ func TestWrongWritesAreRefusedAndChangeNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := withAnn(t)
+			c.server.Assume(actitotest.ExistingConflict)
 			before := c.ann()
 			method, path, _ := strings.Cut(test.call, " ")
 			r := c.call(method, path, test.body)
@@ -199,6 +200,7 @@ const profilesV5 = "/profiles/v5/entities/MyEntity/profile-tables/16/profiles"
 func TestV5WritesAndReadsFlatObjects(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t)
+	c.server.Assume(actitotest.IDInBody)
 	r := c.call("PUT", profilesV5, `{"key":{"customerID":"1"},"attributes":{"firstName":"Ann","points":3},
 		"subscriptions":{"Newsletter":true},"segmentations":{"Activity":"Active","Testers":true}}`)
 	require.Equal(t, http.StatusCreated, r.StatusCode, r.text)
@@ -254,6 +256,7 @@ func TestKeysReachTheTableUnharmed(t *testing.T) {
 func TestCaseOfKeysIsAnAssumption(t *testing.T) {
 	t.Parallel()
 	c := withAnn(t)
+	c.server.Assume(actitotest.KeysWithCase, actitotest.ExistingConflict)
 	path := profiles + "/emailAddress=ANN%2BTEST@example.com"
 	assert.Equal(t, http.StatusNotFound, c.call("GET", path, "").StatusCode)
 	c.server.Assume(actitotest.KeysWithoutCase)
@@ -268,6 +271,7 @@ func TestCaseOfKeysIsAnAssumption(t *testing.T) {
 func TestUniqueValuesMoveWithTheirProfile(t *testing.T) {
 	t.Parallel()
 	c := withAnn(t)
+	c.server.Assume(actitotest.ExistingConflict)
 	bob := `{"attributes":[{"name":"customerID","value":"2"},{"name":"emailAddress","value":"bob@example.com"}]}`
 	require.Equal(t, http.StatusCreated, c.call("POST", upsert, bob).StatusCode)
 	take := `{"attributes":[{"name":"emailAddress","value":"bob@example.com"}]}`

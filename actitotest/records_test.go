@@ -17,6 +17,7 @@ func order(id, amount string) string {
 func TestRecordIsCreatedUpdatedReadAndDeletedByItsKey(t *testing.T) {
 	t.Parallel()
 	c := withAnn(t)
+	c.server.Assume(actitotest.IDInBody)
 	r := c.call("POST", records, order("A/1", "12.5"))
 	require.Equal(t, http.StatusCreated, r.StatusCode, r.text)
 	assert.Equal(t, "A/1", r.json(t)["businessKey"])

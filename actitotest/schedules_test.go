@@ -51,6 +51,7 @@ func customers(pattern string) map[string]any {
 func TestScheduledETLsRunWhenTheClockPassesTheirTimes(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t, actitotest.WithLimits(actitotest.Limits{ImportsPerDay: 2}))
+	c.server.Assume(actitotest.IDInBody, actitotest.TimesInBrussels)
 	brussels, err := time.LoadLocation("Europe/Brussels")
 	require.NoError(t, err)
 	clock := c.server.Clock()
@@ -89,6 +90,7 @@ func TestScheduledETLsRunWhenTheClockPassesTheirTimes(t *testing.T) {
 func TestScheduledRunsCountOnTheirOwnDay(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t, actitotest.WithLimits(actitotest.Limits{ImportsPerDay: 1}))
+	c.server.Assume(actitotest.IDInBody, actitotest.QuotaByCalendarDay)
 	c.server.Assume(actitotest.FailedRunsFree)
 	clock := c.server.Clock()
 	clock.Set(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
@@ -109,6 +111,7 @@ func TestScheduledRunsCountOnTheirOwnDay(t *testing.T) {
 func TestAFileStartsTheETLsOfItsLocationOnceAllIsThere(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t)
+	c.server.Assume(actitotest.IDInBody)
 	here, there := c.server.AddLocation("MyEntity", "here"), c.server.AddLocation("MyEntity", "there")
 	at := func(location string) map[string]any {
 		return map[string]any{"location": map[string]any{"id": location}}
@@ -132,6 +135,7 @@ func TestAFileStartsTheETLsOfItsLocationOnceAllIsThere(t *testing.T) {
 func TestACallTakesItsFilesFromALocation(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t)
+	c.server.Assume(actitotest.IDInBody)
 	location := c.server.AddLocation("MyEntity", "sftp")
 	zip := customersFile("c.csv", map[string]any{"compression": "ZIP"}, "customerID", "emailAddress")
 	c.server.PutFile(location, "any.zip", []byte(zipped(t, "c.csv", annFile)))

@@ -43,6 +43,7 @@ type Server struct {
 	locations  []*location
 	executions []*execution
 	faults     map[Operation][]Fault
+	fileFaults []fileFault
 	requests   []*Request
 	events     []Event
 	hooks      webhooks

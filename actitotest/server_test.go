@@ -257,6 +257,7 @@ func TestImportsOfATableAreCountedByTheDay(t *testing.T) {
 			t.Parallel()
 			c := inMemory(t, actitotest.WithLimits(test.limits), actitotest.WithImportTimes(0, 0))
 			c.server.Clock().Set(elevenPM)
+			c.server.Assume(actitotest.QuotaByCalendarDay, actitotest.FailedRunsCount)
 			c.server.Assume(test.assume...)
 			for i, step := range test.steps {
 				c.server.Clock().Advance(step.wait)

@@ -3,6 +3,7 @@ package transform
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 )
 
 const (
@@ -73,6 +74,8 @@ func readSplit(object json.RawMessage, _ Form) (action, error) {
 	case err != nil:
 	case len(p.Columns) < 2:
 		err = Refuse("its parameter columns needs two or more: they take the parts")
+	case len(slices.Compact(slices.Sorted(slices.Values(p.Columns)))) < len(p.Columns):
+		err = Refuse("its parameter columns names one twice")
 	case p.Separator == "":
 		err = Refuse("its parameter separator is missing")
 	}

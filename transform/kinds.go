@@ -3,6 +3,7 @@ package transform
 import (
 	"encoding/json"
 	"maps"
+	"sync"
 )
 
 // definition is how a kind of this package is made.
@@ -12,7 +13,7 @@ type definition struct {
 }
 
 // kinds are all of this package, by their names.
-func kinds() map[string]definition {
+var kinds = sync.OnceValue(func() map[string]definition {
 	all := map[string]definition{
 		kindConcatenate: {read: readConcatenate},
 		kindSplit:       {read: readSplit},
@@ -23,7 +24,7 @@ func kinds() map[string]definition {
 		maps.Copy(all, group)
 	}
 	return all
-}
+})
 
 func builtIn(name string) (definition, bool) {
 	d, known := kinds()[name]

@@ -201,6 +201,9 @@ func (r *Row) take(st *step) error {
 		}
 		start := len(r.buffer)
 		out, what, err := st.value(r.buffer, v.Text)
+		if cap(out) > cap(r.buffer) {
+			r.buffer = out[:start]
+		}
 		switch {
 		case err != nil:
 			return err

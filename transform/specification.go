@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Specification is a list of transformations that was checked. It never changes, so it is safe for concurrent use.
@@ -50,13 +52,22 @@ func New(opts ...Option) (*Specification, error) {
 
 // Parse reads the list that [Specification.MarshalJSON] writes, an array of transformations, and checks it as [New] does.
 func Parse(array []byte, opts ...Option) (*Specification, error) {
-	var list List
+	var items []json.RawMessage
 	d := json.NewDecoder(bytes.NewReader(array))
-	if err := d.Decode(&list); err != nil {
-		return nil, &Error{Detail: "this is no JSON array of transformations", Err: err}
+	if err := d.Decode(&items); err != nil {
+		return nil, &Error{Detail: fmt.Sprintf("this is no JSON array of transformations: at byte %d: %v", d.InputOffset(), err), Err: err}
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, &Error{Detail: "there is something behind the JSON array of transformations"}
+	}
+	if items == nil {
+		return nil, &Error{Detail: "this is null, and no JSON array of transformations"}
+	}
+	list := make(List, len(items))
+	for i, item := range items {
+		if err := json.Unmarshal(item, &list[i]); err != nil {
+			return nil, refused(Transformation{}, err).in(i)
+		}
 	}
 	return New(append([]Option{list}, opts...)...)
 }
@@ -113,6 +124,9 @@ type Custom struct {
 func WithKinds(kinds ...Custom) Option {
 	return option(func(s *Specification) {
 		for _, c := range kinds {
+			if _, twice := s.kinds[c.Name]; twice {
+				c.New = nil // New refuses it
+			}
 			s.kinds[c.Name] = c
 		}
 	})
@@ -155,8 +169,8 @@ func (e *Error) in(i int) *Error {
 
 // action is what a transformation does.
 func (s *Specification) action(t Transformation, form Form) (action, error) {
-	if t.Column == "" {
-		return action{}, Refuse("the column has no name")
+	if t.Column == "" || !utf8.ValidString(t.Column) {
+		return action{}, Refuse("the column has no name, or one that is not UTF-8")
 	}
 	if d, known := builtIn(t.Kind.name); known {
 		return d.read(t.Kind.Params(), form)
@@ -180,7 +194,7 @@ func refused(t Transformation, err error) *Error {
 func (c Custom) read(params json.RawMessage) (action, error) {
 	change, err := c.New(params)
 	if err != nil {
-		return action{}, &Error{Detail: "its parameters are refused: " + err.Error(), Err: err}
+		return action{}, &Error{Detail: "its parameters are refused: " + strings.TrimPrefix(err.Error(), "transform: "), Err: err}
 	}
 	if change == nil {
 		return action{}, Refuse("its New returned no function")
@@ -205,7 +219,19 @@ func params[T any](object json.RawMessage) (T, error) {
 	var p T
 	d := json.NewDecoder(bytes.NewReader(object))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
+	err := d.Decode(&p)
+	var given map[string]json.RawMessage
+	if err == nil {
+		err = json.Unmarshal(object, &given)
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		delete(given, name)
+	}
+	for name := range given { // it differs in case, which Decode takes
+		err = fmt.Errorf("unknown field %q", name)
+	}
+	if err != nil {
 		return p, &Error{Detail: "its parameters are not those of this kind: " + strings.TrimPrefix(err.Error(), "json: "), Err: err}
 	}
 	return p, nil

@@ -18,7 +18,6 @@ package transform
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -48,13 +47,11 @@ func (t Transformation) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads any kind, known or not: [New] and [Parse] check.
 func (t *Transformation) UnmarshalJSON(object []byte) error {
 	var fields map[string]any
-	if err := unmarshal(object, &fields); err != nil {
-		return err
-	}
+	err := unmarshal(object, &fields)
 	column, isColumn := fields[fieldColumn].(string)
 	name, isType := fields[fieldType].(string)
 	if !isColumn || !isType {
-		return errors.New("transform: a transformation is an object with headerColumn and type, which are texts")
+		return &Error{Detail: "a transformation is an object with headerColumn and type, which are texts", Err: err}
 	}
 	delete(fields, fieldColumn)
 	delete(fields, fieldType)
