@@ -7,6 +7,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"github.com/actito-go/actito/transform"
 )
 
 // Problem is a mistake in data, or what may be one, found by a check before anything was sent.
@@ -100,23 +102,23 @@ func (s *ETLService) CheckEach(ctx context.Context, d Definition, opts ...CheckO
 // Check is the dry run of loading data into the table, each column into the attribute of its name, created or updated;
 // see [ETLService.Check].
 func (t *ProfileTable[T]) Check(ctx context.Context, opts ...CheckOption) (*CheckReport, error) {
-	return t.c.check(ctx, opts, forTable(ProfileTableType, t.table))
+	return t.c.check(ctx, opts, forTable(ProfileTableType, t.table, t.rows.specification()))
 }
 
 // CheckEach is [ProfileTable.Check] for every single problem; see [ETLService.CheckEach].
 func (t *ProfileTable[T]) CheckEach(ctx context.Context, opts ...CheckOption) iter.Seq2[Problem, error] {
-	return t.c.checkEach(ctx, opts, forTable(ProfileTableType, t.table))
+	return t.c.checkEach(ctx, opts, forTable(ProfileTableType, t.table, t.rows.specification()))
 }
 
 // Check is the dry run of loading data into the table, each column into the attribute of its name, created or updated;
 // see [ETLService.Check].
 func (t *CustomTable[T]) Check(ctx context.Context, opts ...CheckOption) (*CheckReport, error) {
-	return t.c.check(ctx, opts, forTable(CustomTableType, t.table))
+	return t.c.check(ctx, opts, forTable(CustomTableType, t.table, t.rows.specification()))
 }
 
 // CheckEach is [CustomTable.Check] for every single problem; see [ETLService.CheckEach].
 func (t *CustomTable[T]) CheckEach(ctx context.Context, opts ...CheckOption) iter.Seq2[Problem, error] {
-	return t.c.checkEach(ctx, opts, forTable(CustomTableType, t.table))
+	return t.c.checkEach(ctx, opts, forTable(CustomTableType, t.table, t.rows.specification()))
 }
 
 func (c *Client) check(ctx context.Context, opts []CheckOption, plan checkPlan) (*CheckReport, error) {
@@ -161,10 +163,14 @@ type checkRun struct {
 // A checkPlan finds the input file that each Data is for, and puts the data in their order.
 type checkPlan func(context.Context, *checkRun) error
 
-func forTable(kind TableType, table string) checkPlan {
+func forTable(kind TableType, table string, spec *transform.Specification) checkPlan {
 	return func(_ context.Context, r *checkRun) error {
 		for _, d := range r.im.data {
-			r.im.plan[d.name] = &InputFile{Destination: Destination{Table: kind, TableID: table}, Mode: CreateUpdate}
+			f := &InputFile{Destination: Destination{Table: kind, TableID: table}, Mode: CreateUpdate, Local: spec}
+			if d.onServer != nil {
+				f.Local, f.Transformations = nil, d.onServer.List()
+			}
+			r.im.plan[d.name] = f
 		}
 		return nil
 	}
@@ -172,6 +178,9 @@ func forTable(kind TableType, table string) checkPlan {
 
 func forDefinition(d Definition) checkPlan {
 	return func(ctx context.Context, r *checkRun) error {
+		if err := d.executable(); err != nil {
+			return err
+		}
 		d, err := r.c.complete(ctx, d)
 		if err != nil {
 			return err

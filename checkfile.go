@@ -309,12 +309,12 @@ func (f *fileCheck) findParent(c *checkColumn, value, cell []byte) error {
 }
 
 // begin takes the header, as a [rowWriter].
-func (f *fileCheck) begin([]byte) error {
-	f.records = newRecordReader(f.sink.separator, f.sink.encoding)
+func (f *fileCheck) begin(names []string, _ []byte) error {
+	f.records = newRecordReader(f.sink.separator, f.sink.encoding, maxRecord)
 	defer func() { f.bad = false }() // the header is no row
-	f.columns = make([]checkColumn, len(f.sink.header))
+	f.columns = make([]checkColumn, len(names))
 	counts := f.counts()
-	for i, name := range f.sink.header {
+	for i, name := range names {
 		f.columns[i].name = name
 		counts.Columns = append(counts.Columns, CheckedColumn{Name: shownColumn(name)})
 	}

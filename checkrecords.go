@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxRecord is how many bytes of a row are looked at: more is a quote that was never closed, or no table.
+// maxRecord is how many bytes of a row are checked: more is a quote that was never closed, or no table.
 const maxRecord = 1 << 20
 
 // A recordReader takes a record of a CSV file apart that [csvSink] has found in order. The cells, in UTF-8, stand in one
@@ -18,11 +18,12 @@ type recordReader struct {
 	state csvState
 	text  []byte // of all cells, one behind the other
 	ends  []int  // of the cells in text
-	long  bool   // the record is longer than maxRecord, and what is beyond is left out
+	most  int    // bytes of the cells, and how many they are
+	long  bool   // the record has more, and what is beyond is left out
 }
 
-func newRecordReader(separator byte, encoding Encoding) *recordReader {
-	r := &recordReader{separator: separator, latin1: encoding == ISO88591}
+func newRecordReader(separator byte, encoding Encoding, most int) *recordReader {
+	r := &recordReader{separator: separator, latin1: encoding == ISO88591, most: most}
 	for _, b := range []byte{separator, '\n', '\r', '"'} {
 		r.special[b] = true
 	}
@@ -80,7 +81,7 @@ func (r *recordReader) read(p []byte) {
 
 func (r *recordReader) append(p []byte) {
 	switch {
-	case len(r.text)+len(p) > maxRecord:
+	case len(r.text)+len(p) > r.most:
 		r.long = true
 	case r.latin1:
 		for _, b := range p {
@@ -94,7 +95,7 @@ func (r *recordReader) append(p []byte) {
 // endCell ends a cell, the last one of the record too.
 func (r *recordReader) endCell() {
 	r.state = csvCellStart
-	if len(r.ends) == maxRecord {
+	if len(r.ends) == r.most {
 		r.long = true
 		return
 	}

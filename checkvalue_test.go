@@ -190,8 +190,8 @@ type recordsOf struct {
 	lines []int
 }
 
-func (r *recordsOf) begin([]byte) error {
-	r.r = newRecordReader(r.sink.separator, r.sink.encoding)
+func (r *recordsOf) begin([]string, []byte) error {
+	r.r = newRecordReader(r.sink.separator, r.sink.encoding, maxRecord)
 	r.got, r.lines = append(r.got, r.sink.header), append(r.lines, r.sink.start)
 	return nil
 }
@@ -225,7 +225,7 @@ func TestWhatTheCodecWritesHasTheFormOfItsType(t *testing.T) {
 	names := slices.Sorted(maps.Keys(wideTypes))
 	cols, err := codec.columns(names, true)
 	require.NoError(t, err)
-	r := newRecordReader(';', UTF8)
+	r := newRecordReader(';', UTF8, maxRecord)
 	rapid.Check(t, func(t *rapid.T) {
 		row := drawWide(t)
 		line, _, err := cols.appendRow(nil, ';', UTF8, &row)
@@ -273,7 +273,7 @@ func checkedRows(t testing.TB, n int) (*fileCheck, [][]byte) {
 		structure: &Structure{Table: CustomTableType, PrimaryKey: "id", Attributes: attributes}}
 	f.sink = newSink(&f.data, f)
 	f.sink.header = strings.Split(header, ",")
-	require.NoError(t, f.begin(nil))
+	require.NoError(t, f.begin(f.sink.header, nil))
 	rows := make([][]byte, n)
 	for i := range rows {
 		id := strconv.Itoa(1_000_000 + i)

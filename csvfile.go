@@ -14,9 +14,10 @@ const (
 	maxHeaderLength = 1 << 20 // bytes; more is a quote that was never closed
 )
 
-// rowWriter takes a CSV file that was checked: its header with the line end, and then each row in one piece or several.
+// rowWriter takes a CSV file that was checked: its header, as names and as a line, and then each row in one piece or
+// several.
 type rowWriter interface {
-	begin(header []byte) error
+	begin(names []string, header []byte) error
 	write(p []byte, endsRow bool) error
 }
 
@@ -32,6 +33,7 @@ type csvSink struct {
 	separator byte
 	encoding  Encoding // of what is passed on; "" is UTF-8
 	excel     *excelRepair
+	transform *fileTransform // that dst is; nil for none
 	dst       rowWriter
 	special   [256]bool // the bytes that can end a run of plain ones
 
@@ -122,7 +124,7 @@ func (c *csvSink) writeHeader(ctx context.Context, names []string, line []byte) 
 	if c.usable(ctx) == nil {
 		c.header, c.lineEnd = names, "\n"
 		c.size += int64(len(line))
-		c.err = c.dst.begin(line)
+		c.err = c.dst.begin(names, line)
 	}
 	return c.err
 }
@@ -188,7 +190,19 @@ func (c *csvSink) endFile() error {
 }
 
 func (c *csvSink) goesOn(mistake error, kept bool) bool {
-	return c.goOn != nil && c.goOn(mistake, kept)
+	if c.goOn == nil || !c.goOn(mistake, kept) {
+		return false
+	}
+	if !kept && c.transform != nil {
+		c.transform.records.reset()
+	}
+	return true
+}
+
+// leaveOut keeps the row, which was counted, as a refusal.
+func (c *csvSink) leaveOut(invalid error) {
+	c.refused = append(c.refused, Refusal{File: c.file, Row: c.rows + len(c.refused), Reason: invalid.Error(), Err: invalid})
+	c.rows--
 }
 
 // flush checks what is buffered and passes it on. Bytes of a character whose rest is to come stay buffered.
@@ -424,7 +438,7 @@ func (c *csvSink) readHeader() error {
 		seen[name] = i
 	}
 	c.header, c.head, c.empties = header, nil, make([]int, len(header))
-	return c.dst.begin(head)
+	return c.dst.begin(header, head)
 }
 
 // otherSeparator reports whether r is a usual separator, and not the one of this file.

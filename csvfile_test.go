@@ -192,7 +192,7 @@ func TestLineEndsAreKnownForTheDefinition(t *testing.T) {
 // passed collects what a sink passes on.
 type passed struct{ bytes.Buffer }
 
-func (p *passed) begin(header []byte) error { return p.write(header, true) }
+func (p *passed) begin(_ []string, header []byte) error { return p.write(header, true) }
 
 func (p *passed) write(b []byte, _ bool) error { _, err := p.Write(b); return err }
 

@@ -27,6 +27,7 @@ type CustomTable[T any] struct {
 	c     *Client
 	table string
 	codec *codec[T]
+	rows  *Transformer[T] // nil: they are sent as they are
 }
 
 // Records opens a custom table by its name or UUID. It sends nothing. Tags that cannot work fail here, with a
@@ -42,7 +43,7 @@ func Records[T any](c *Client, table string) (*CustomTable[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &CustomTable[T]{c, table, codec}, nil
+	return &CustomTable[T]{c: c, table: table, codec: codec}, nil
 }
 
 // KeyedBy returns the same table with another attribute as the business key of its records. It is how records that
@@ -52,7 +53,9 @@ func (t *CustomTable[T]) KeyedBy(attribute string) (*CustomTable[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &CustomTable[T]{t.c, t.table, codec}, nil
+	keyed := *t
+	keyed.codec = codec
+	return &keyed, nil
 }
 
 // Upsert creates the record or updates the one with its business key, which it returns; "" if neither the record nor
@@ -70,6 +73,10 @@ func (t *CustomTable[T]) Upsert(ctx context.Context, record T, opts ...CallOptio
 
 func (t *CustomTable[T]) upsert(record *T, _ []CallOption) (request, error) {
 	r := request{op: "upsert record", method: http.MethodPost, path: pathRecords, segments: []string{escape(t.table)}, answer: transport.Maybe}
+	record, err := t.rows.applied(record)
+	if err != nil {
+		return r, err
+	}
 	_, key, hasKey, err := t.codec.sentKey(record)
 	if err != nil {
 		return r, err
@@ -116,8 +123,11 @@ func (t *CustomTable[T]) Get(ctx context.Context, businessKey string, opts ...Ca
 func (t *CustomTable[T]) Update(ctx context.Context, businessKey string, record T, opts ...CallOption) error {
 	r := t.on("update record", http.MethodPut, businessKey)
 	r.answer = transport.Maybe
-	var err error
-	if r.body, err = t.codec.appendRecord(nil, &record); err != nil {
+	sent, err := t.rows.applied(&record)
+	if err != nil {
+		return err
+	}
+	if r.body, err = t.codec.appendRecord(nil, sent); err != nil {
 		return err
 	}
 	_, err = t.c.send(ctx, &r, opts)

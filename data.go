@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/actito-go/actito/transform"
 )
 
 // Data is one file to import: a CSV file that exists, or rows that become one. Nothing is read before it is staged,
@@ -27,6 +29,10 @@ type Data struct {
 	excel       bool        // what a spreadsheet program saved is repaired
 	typed       bool        // made of rows
 	named       bool        // by Named, which goes before other names
+	skipInvalid bool
+	local       *transform.Specification // runs while it is staged; nil for none
+	onServer    *transform.Specification // the definition's, which has to be the same; nil for none
+	wrong       string                   // with those
 	blanks      blankRule
 	produce     producer
 }
@@ -152,6 +158,8 @@ func (d Data) check() error {
 	}
 	refuse := func(rule, detail string) error { return &ValidationError{File: d.name, Rule: rule, Detail: detail} }
 	switch {
+	case d.wrong != "":
+		return refuse(ruleTransform, d.wrong)
 	case d.separator != 0 && !separates(d.separator):
 		return refuse("separator", fmt.Sprintf("%q cannot separate cells", d.separator))
 	case d.encoding != "" && d.encoding != UTF8 && d.encoding != ISO88591:

@@ -25,6 +25,9 @@ type ETLService struct{ c *Client }
 // with the defaults of the fields at zero. It is repeated only after failures in which the server certainly did nothing.
 func (s *ETLService) Create(ctx context.Context, d Definition, opts ...CallOption) (string, error) {
 	r := request{op: "create ETL", method: http.MethodPost, path: pathETLs, answer: transport.Maybe}
+	if err := d.executable(); err != nil {
+		return "", err
+	}
 	if err := s.encode(ctx, d, &r); err != nil {
 		return "", err
 	}
@@ -80,6 +83,9 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 	if d.raw != nil {
 		r.body = d.raw
 		_, err := d.read()
+		return err
+	}
+	if err := d.storable(); err != nil {
 		return err
 	}
 	d, err := s.c.complete(ctx, d)

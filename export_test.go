@@ -1,6 +1,10 @@
 package actito
 
-import "time"
+import (
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
 
 // Golden compares with a file under testdata; see golden.
 var Golden = golden
@@ -17,6 +21,9 @@ func NewMemoryStore(now func() time.Time) QuotaStore {
 	s.now = now
 	return s
 }
+
+// TextOf is the text of the first file that is staged.
+func TextOf(t require.TestingT, s *Staged) string { return textOf(t, &s.files[0]) }
 
 // Fits reports whether a file of this name is for the input file.
 func Fits(f InputFile, name string) bool { return f.fits(name) }

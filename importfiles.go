@@ -91,7 +91,8 @@ func (im *importRun) inputFile(name string) (*InputFile, error) {
 // prepare tells a Data what its input file says about how it is written.
 func (im *importRun) prepare(d *Data) error {
 	f := im.plan[d.name]
-	if f == nil {
+	known := f != nil
+	if !known {
 		f = &InputFile{}
 	}
 	if d.separator == 0 && f.Format.Separator != "" {
@@ -103,8 +104,13 @@ func (im *importRun) prepare(d *Data) error {
 	d.compression = cmp.Or(d.compression, f.Compression)
 	d.blanks.createOnly = f.Mode == CreateOnly
 	var err error
-	d.blanks.empty, err = im.emptyCells(d.name, f, d.blanks.empty)
-	return err
+	if d.blanks.empty, err = im.emptyCells(d.name, f, d.blanks.empty); err != nil {
+		return err
+	}
+	if !known {
+		return nil
+	}
+	return im.checkLocal(d, f)
 }
 
 // emptyCells is the declaration that counts for a file: where several are made, they agree.
@@ -183,6 +189,9 @@ func (im *importRun) checkStaged(s *StagedFile) error {
 		return &ValidationError{File: s.Name, Line: line, Column: column, Rule: rule, Detail: detail}
 	}
 	if _, err := im.emptyCells(s.Name, f, s.empty); err != nil {
+		return err
+	}
+	if err := im.checkStagedLocal(s, f); err != nil {
 		return err
 	}
 	if im.definition != nil {

@@ -114,8 +114,9 @@ type importRun struct {
 	urgent     bool
 	progress   func(Progress)
 	guards     []guard
-	splits     bool  // SplitAbove was given
-	splitAbove int64 // bytes
+	allowBoth  []string // columns
+	splits     bool     // SplitAbove was given
+	splitAbove int64    // bytes
 	prepared   func(Handle) error
 
 	// What assign finds, if the definition is known.

@@ -27,7 +27,10 @@ func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOp
 			Detail: "a one shot runs at once: leave Schedule nil, or store the definition with Create"}
 	}
 	if d.raw == nil {
-		var err error
+		err := d.executable()
+		if err != nil {
+			return nil, err
+		}
 		if d, err = s.c.complete(ctx, d); err != nil {
 			return nil, err
 		}

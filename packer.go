@@ -37,9 +37,10 @@ type packer struct {
 	workers   int
 	work      sync.WaitGroup
 
-	head *block
-	cur  *block   // being filled
-	busy []*block // being compressed, the oldest first
+	head   *block
+	header []string
+	cur    *block   // being filled
+	busy   []*block // being compressed, the oldest first
 
 	files   []StagedFile // complete but for the last
 	archive *archive
@@ -75,7 +76,8 @@ func newBlock(size int) *block {
 }
 
 // begin takes the header, which every file starts with.
-func (p *packer) begin(header []byte) error {
+func (p *packer) begin(names []string, header []byte) error {
+	p.header = names
 	p.head = newBlock(0)
 	p.head.text = bytes.Clone(header)
 	p.pack(p.head)
@@ -203,7 +205,7 @@ func (p *packer) file() *StagedFile { return &p.files[len(p.files)-1] }
 // open begins a file.
 func (p *packer) open() error {
 	content := &spool{bounds: p.bounds, name: p.name, discards: p.counts}
-	p.files = append(p.files, StagedFile{Name: p.name, Part: len(p.files) + 1, Compression: p.compress, compressed: content})
+	p.files = append(p.files, StagedFile{Name: p.name, Part: len(p.files) + 1, Compression: p.compress, header: p.header, compressed: content})
 	p.hash = sha256.New()
 	var err error
 	if p.archive, err = newArchive(content, p.compress, p.name); err != nil {

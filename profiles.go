@@ -36,6 +36,7 @@ type ProfileTable[T any] struct {
 	c     *Client
 	table string
 	codec *codec[T]
+	rows  *Transformer[T] // nil: they are sent as they are
 }
 
 // Profiles opens a profile table by its name (case-sensitive) or numeric id. It sends nothing. Tags that cannot work
@@ -51,7 +52,7 @@ func Profiles[T any](c *Client, table string) (*ProfileTable[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ProfileTable[T]{c, table, codec}, nil
+	return &ProfileTable[T]{c: c, table: table, codec: codec}, nil
 }
 
 // KeyedBy returns the same table with another attribute as the key of its rows. It is how rows that are maps get
@@ -61,7 +62,9 @@ func (t *ProfileTable[T]) KeyedBy(attribute string) (*ProfileTable[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ProfileTable[T]{t.c, t.table, codec}, nil
+	keyed := *t
+	keyed.codec = codec
+	return &keyed, nil
 }
 
 // Upsert creates the profile or updates the one that has its unique attributes. Unset attributes are not sent, and
@@ -97,6 +100,10 @@ func (t *ProfileTable[T]) Create(ctx context.Context, row T, opts ...CallOption)
 // encode makes the request that sends one row. Its order is empty if the row has no key.
 func (t *ProfileTable[T]) encode(op string, row *T, update bool, opts []CallOption) (request, error) {
 	r := request{op: op, method: http.MethodPost, path: pathProfiles, segments: []string{escape(t.table)}, answer: transport.Maybe}
+	row, err := t.rows.applied(row)
+	if err != nil {
+		return r, err
+	}
 	name, value, hasKey, err := t.codec.sentKey(row)
 	if err != nil {
 		return r, err
@@ -200,7 +207,11 @@ func (t *ProfileTable[T]) Update(ctx context.Context, key Key, row T, opts ...Ca
 	if err != nil {
 		return err
 	}
-	if r.body, err = encode(nil, &row, profileExtra{DataCollection: collect(RealTime, opts).collection}); err != nil {
+	sent, err := t.rows.applied(&row)
+	if err != nil {
+		return err
+	}
+	if r.body, err = encode(nil, sent, profileExtra{DataCollection: collect(RealTime, opts).collection}); err != nil {
 		return err
 	}
 	_, err = t.c.send(ctx, &r, opts)

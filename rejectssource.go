@@ -133,7 +133,7 @@ func (d Data) text(ctx context.Context) iter.Seq2[[]byte, error] {
 // chunks takes a file whose text is yielded.
 type chunks func([]byte, error) bool
 
-func (yield chunks) begin(header []byte) error { return yield.write(header, true) }
+func (yield chunks) begin(_ []string, header []byte) error { return yield.write(header, true) }
 
 func (yield chunks) write(p []byte, _ bool) error {
 	if !yield(p, nil) {

@@ -50,6 +50,9 @@ func (im *importRun) assignRemotes(taken map[*InputFile]string) error {
 		if f == nil {
 			continue // the definition is not known
 		}
+		if f.Local != nil {
+			return refuse("the server fetches the file, so that it cannot be transformed here, as Local says: derive the input file with OnServer")
+		}
 		if other, twice := taken[f]; twice {
 			return refuse("the definition's " + f.FileNamePattern + " is given twice, also by " + other)
 		}

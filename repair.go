@@ -181,18 +181,22 @@ func inert(cells []string) []string {
 // Repair sends the profiles that an execution rejected again, one by one and put right by fix, which costs no import.
 // It is [ProfileTable.UpsertEach] over [ProfileTable.Rejects]: it yields each reject that was sent with what became of
 // it, in order. fix returns the row to send, or false to leave it out; it is given rejects with a RowErr too, whose Row
-// is incomplete.
+// is incomplete. A table that is Transformed does not transform them: the import did.
 //
 // Unlike an import, each profile that is sent raises Actito's scenarios. A cell that is empty is unset in Row, and so not
 // sent. When the rejects cannot be read to the end, or do not add up, the last result has the error, and no reject.
 func (t *ProfileTable[T]) Repair(ctx context.Context, e *Execution, fix func(Reject[T]) (T, bool), opts ...CallOption) iter.Seq2[Reject[T], UpsertResult] {
-	return repair(t.Rejects(ctx, e), fix, func(rows iter.Seq2[T, error]) iter.Seq[UpsertResult] { return t.UpsertEach(ctx, rows, opts...) })
+	plain := *t
+	plain.rows = nil
+	return repair(t.Rejects(ctx, e), fix, func(rows iter.Seq2[T, error]) iter.Seq[UpsertResult] { return plain.UpsertEach(ctx, rows, opts...) })
 }
 
 // Repair sends the records that an execution rejected again, one by one and put right by fix, which costs no import;
 // see [ProfileTable.Repair].
 func (t *CustomTable[T]) Repair(ctx context.Context, e *Execution, fix func(Reject[T]) (T, bool), opts ...CallOption) iter.Seq2[Reject[T], UpsertResult] {
-	return repair(t.Rejects(ctx, e), fix, func(rows iter.Seq2[T, error]) iter.Seq[UpsertResult] { return t.UpsertEach(ctx, rows, opts...) })
+	plain := *t
+	plain.rows = nil
+	return repair(t.Rejects(ctx, e), fix, func(rows iter.Seq2[T, error]) iter.Seq[UpsertResult] { return plain.UpsertEach(ctx, rows, opts...) })
 }
 
 func repair[T any](rejects iter.Seq2[Reject[T], error], fix func(Reject[T]) (T, bool),

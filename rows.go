@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
+
+	"github.com/actito-go/actito/transform"
 )
 
 // EmptyCells declares what an empty CSV cell does to a value that the profile or record already has. Actito's
@@ -31,10 +33,9 @@ const (
 type RowsOption interface{ applyRows(*rowsConfig) }
 
 type rowsConfig struct {
-	columns     []ColumnOption
-	written     []DataOption
-	refuse      []any // functions of T
-	skipInvalid bool
+	columns []ColumnOption
+	written []DataOption
+	refuse  []any // functions of T
 }
 
 type rowsOption func(*rowsConfig)
@@ -53,10 +54,11 @@ func Refuse[T any](f func(row T) (reason string, refuse bool)) RowsOption {
 	return rowsOption(func(c *rowsConfig) { c.refuse = append(c.refuse, f) })
 }
 
-// SkipInvalid takes out the rows that no file can hold, such as one without its key, and keeps them as [Refusal]s.
-// Without it, the first of them stops the import before anything is sent or counted. An error of the rows themselves, and
+// SkipInvalid takes out the rows that no file can hold, such as one without its key or with a value that a transformation
+// refuses, and keeps them as [Refusal]s; of a file that exists, it is the latter. Without it, the first of them stops the
+// import before anything is sent or counted. An error of the rows themselves, mistakes in the structure of a file, and
 // empty cells whose meaning is not declared, stop it all the same.
-func SkipInvalid() RowsOption { return rowsOption(func(c *rowsConfig) { c.skipInvalid = true }) }
+func SkipInvalid() DataOption { return func(d *Data) { d.skipInvalid = true } }
 
 // ColumnOption says which columns a file of typed rows has.
 type ColumnOption interface {
@@ -68,6 +70,7 @@ type columnConfig struct {
 	names    []string
 	consents bool
 	empty    EmptyCells
+	onServer bool
 }
 
 type columnOption func(*columnConfig)
@@ -76,7 +79,8 @@ func (o columnOption) applyColumns(c *columnConfig) { o(c) }
 
 func (e EmptyCells) applyColumns(c *columnConfig) { c.empty = e }
 
-// Columns names the columns and their order. Rows that are maps need it; of a struct, it chooses fields.
+// Columns names the columns and their order. Rows that are maps need it; of a struct, it chooses fields. Of rows that are
+// transformed, it names columns of the outcome.
 func Columns(names ...string) ColumnOption {
 	return columnOption(func(c *columnConfig) { c.names = names })
 }
@@ -89,12 +93,16 @@ func WithSubscriptions() ColumnOption {
 	return columnOption(func(c *columnConfig) { c.consents = true })
 }
 
-func columnsOf[T any](c *codec[T], opts []ColumnOption) (*columns[T], columnConfig, error) {
+// columnsOf chooses the columns of rows, which are those of a table with transformations unless spec is nil.
+func columnsOf[T any](c *codec[T], spec *transform.Specification, opts []ColumnOption) (*columns[T], columnConfig, error) {
 	var cfg columnConfig
 	for _, o := range opts {
 		if o != nil {
 			o.applyColumns(&cfg)
 		}
+	}
+	if cfg.onServer && spec == nil {
+		return nil, cfg, &ValidationError{Column: "OnServer", Rule: ruleTransform, Detail: "there is nothing to run on the server: it is for tables that are Transformed"}
 	}
 	cols, err := c.columns(cfg.names, cfg.consents)
 	return cols, cfg, err
@@ -137,7 +145,7 @@ func DataRows[T any](name string, rows iter.Seq2[T, error], opts ...RowsOption) 
 	if err != nil {
 		return failedData(name, err)
 	}
-	return rowsOf(codec, name, rows, opts)
+	return rowsOf(codec, nil, name, rows, opts)
 }
 
 // FromSlice makes rows of a slice, for [DataRows], Rows and UpsertEach.
@@ -154,36 +162,46 @@ func FromSlice[T any](rows []T) iter.Seq2[T, error] {
 // Rows is a CSV file made of rows of this table while it is staged. Its columns are the fields of T that are sent,
 // without subscriptions and segmentations. The rows are read exactly once, and their first error ends the staging.
 func (t *ProfileTable[T]) Rows(name string, rows iter.Seq2[T, error], opts ...RowsOption) Data {
-	return rowsOf(t.codec, name, rows, opts)
+	return rowsOf(t.codec, t.rows.specification(), name, rows, opts)
 }
 
 // Rows is a CSV file made of records of this table while it is staged. Its columns are the fields of T that are sent.
 // The records are read exactly once, and their first error ends the staging.
 func (t *CustomTable[T]) Rows(name string, records iter.Seq2[T, error], opts ...RowsOption) Data {
-	return rowsOf(t.codec, name, records, opts)
+	return rowsOf(t.codec, t.rows.specification(), name, records, opts)
 }
 
 // InputFile derives how a file with this name is loaded into the table: each field that is sent from the column of
 // its name, without subscriptions and segmentations. The pattern may hold placeholders of the date. What cannot work,
 // such as a column that T does not have, fails when the definition is used.
 func (t *ProfileTable[T]) InputFile(pattern string, opts ...ColumnOption) InputFile {
-	return inputFile(t.codec, ProfileTableType, t.table, pattern, opts)
+	return inputFile(t.codec, t.rows.specification(), ProfileTableType, t.table, pattern, opts)
 }
 
 // InputFile derives how a file with this name is loaded into the table: each field that is sent from the column of
 // its name. The pattern may hold placeholders of the date. What cannot work, such as a column that T does not have,
 // fails when the definition is used.
 func (t *CustomTable[T]) InputFile(pattern string, opts ...ColumnOption) InputFile {
-	return inputFile(t.codec, CustomTableType, t.table, pattern, opts)
+	return inputFile(t.codec, t.rows.specification(), CustomTableType, t.table, pattern, opts)
 }
 
-func inputFile[T any](c *codec[T], kind TableType, table, pattern string, opts []ColumnOption) InputFile {
-	cols, cfg, err := columnsOf(c, opts)
+func inputFile[T any](c *codec[T], spec *transform.Specification, kind TableType, table, pattern string, opts []ColumnOption) InputFile {
+	cols, cfg, err := columnsOf(c, spec, opts)
 	f := InputFile{FileNamePattern: pattern, Destination: Destination{Table: kind, TableID: table}, Mode: CreateUpdate,
 		EmptyCells: cfg.empty, err: err}
 	if err == nil {
 		for _, name := range cols.header() {
 			f.Mapping = append(f.Mapping, Mapping{Column: name, Attribute: name})
+		}
+	}
+	switch {
+	case spec == nil:
+	case !cfg.onServer:
+		f.Local = spec
+	case err == nil:
+		if f.Transformations, err = spec.ForService(); err != nil {
+			refused := refusedBy(err)
+			refused.File, f.err = pattern, refused
 		}
 	}
 	if kind == CustomTableType && c.keyField != nil { // a profile may be told by any of its unique attributes
@@ -192,14 +210,14 @@ func inputFile[T any](c *codec[T], kind TableType, table, pattern string, opts [
 	return f
 }
 
-func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []RowsOption) Data {
+func rowsOf[T any](c *codec[T], spec *transform.Specification, name string, rows iter.Seq2[T, error], opts []RowsOption) Data {
 	var cfg rowsConfig
 	for _, o := range opts {
 		if o != nil {
 			o.applyRows(&cfg)
 		}
 	}
-	cols, chosen, err := columnsOf(c, cfg.columns)
+	cols, chosen, err := columnsOf(c, spec, cfg.columns)
 	if err != nil {
 		return failedData(name, err)
 	}
@@ -211,6 +229,15 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Ro
 		if rows == nil {
 			return sink.fail(0, "no-data", "the rows are nil")
 		}
+		row := cols.row // one for all, so that a row costs no allocation
+		change := func() error { return nil }
+		if d.local != nil {
+			t, err := newTransformer(c, d.local, transform.CSV)
+			if err != nil {
+				return atRow(err, name, 0)
+			}
+			change = t.bind(row).run
+		}
 		line, err := cols.appendHeader(nil, sink.separator, sink.encoding)
 		if err != nil {
 			return atRow(err, name, 0)
@@ -218,7 +245,6 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Ro
 		if err := sink.writeHeader(ctx, cols.header(), line); err != nil {
 			return err
 		}
-		row := cols.row // one for all, so that a row costs no allocation
 		n := 0
 		leaveOut := func(reason string, err error) {
 			_, key, _, _ := c.key(row) // an invalid row may have none
@@ -237,7 +263,11 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Ro
 				leaveOut(reason, nil)
 				continue
 			}
-			cells, empty, err := cols.appendRow(line[:0], sink.separator, sink.encoding, row)
+			var cells []byte
+			var empty blanks
+			if err = change(); err == nil {
+				cells, empty, err = cols.appendRow(line[:0], sink.separator, sink.encoding, row)
+			}
 			invalid := err != nil
 			unwritten := invalid
 			if invalid {
@@ -251,7 +281,7 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Ro
 				if unwritten {
 					continue
 				}
-			case err != nil && cfg.skipInvalid && invalid && sink.usable(ctx) == nil:
+			case err != nil && d.skipInvalid && invalid && sink.usable(ctx) == nil:
 				leaveOut(err.Error(), err)
 				continue
 			case err != nil:
@@ -265,6 +295,15 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Ro
 		return nil
 	}))
 	d.typed, d.blanks.empty = true, chosen.empty
+	switch {
+	case spec == nil:
+	case !chosen.onServer:
+		d.transformBy(spec)
+	case d.local != nil:
+		d.wrong = "OnServer and Transformed are both given: choose one"
+	default:
+		d.onServer = spec
+	}
 	return d
 }
 

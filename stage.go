@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/actito-go/actito/internal/multipart"
+	"github.com/actito-go/actito/transform"
 )
 
 const (
@@ -55,13 +56,15 @@ type StagedFile struct {
 	Compression Compression // as sent: the only entry of a ZIP archive of the name and ".zip", GZIP of the name and ".gz", or the CSV file itself
 	Refused     []Refusal   // rows that were left out; of a Data that was split, all are with the first part
 
-	header     []string          // column names, in the file's order
-	separator  byte              // of the cells
-	empty      EmptyCells        // as declared for its rows
-	lineEnd    string            // of the records, "\n" or "\r\n"; "" if none of them has one
-	empties    []int             // empty cells of each column, of all parts; nil of rows, and of parts but the first
-	textSize   int64             // bytes before compression
-	hash       [sha256.Size]byte // of the text, so that it does not depend on the compression
+	header     []string                 // column names, in the file's order
+	separator  byte                     // of the cells
+	empty      EmptyCells               // as declared for its rows
+	lineEnd    string                   // of the records, "\n" or "\r\n"; "" if none of them has one
+	empties    []int                    // empty cells of each column, of all parts; nil of rows, and of parts but the first
+	textSize   int64                    // bytes before compression
+	local      *transform.Specification // that ran on it; nil for none
+	onServer   *transform.Specification // that the definition must have; nil for none
+	hash       [sha256.Size]byte        // of the text, so that it does not depend on the compression
 	compressed *spool
 }
 
@@ -142,9 +145,13 @@ func (b bounds) pack(ctx context.Context, d Data) (files []StagedFile, err error
 	}
 	for i := range files {
 		f := &files[i]
-		f.separator, f.empty, f.header, f.lineEnd, f.Encoding = sink.separator, d.blanks.empty, sink.header, sink.lineEnd, sink.encoding
+		f.separator, f.empty, f.lineEnd, f.Encoding = sink.separator, d.blanks.empty, sink.lineEnd, sink.encoding
+		f.local, f.onServer = d.local, d.onServer
 	}
 	files[0].Refused, files[0].empties = sink.refused, sink.empties
+	if sink.transform != nil {
+		files[0].empties = sink.transform.empties
+	}
 	return files, nil
 }
 
@@ -154,6 +161,10 @@ func newSink(d *Data, dst rowWriter) *csvSink {
 	sink.setEncoding(cmp.Or(d.encoding, UTF8))
 	if d.excel {
 		sink.excel = &excelRepair{declared: d.separator != 0}
+	}
+	if d.local != nil && !d.typed { // rows are transformed before they are text
+		sink.transform = &fileTransform{spec: d.local, skipInvalid: d.skipInvalid, sink: sink, dst: dst}
+		sink.dst = sink.transform
 	}
 	return sink
 }

@@ -30,14 +30,16 @@ func (t *ProfileTable[T]) Attributes() []string { return t.codec.sentNames() }
 // Attributes are the names of what the records send; nil where records are maps, which may hold any.
 func (t *CustomTable[T]) Attributes() []string { return t.codec.sentNames() }
 
-// Untyped returns the same table, with the same key, for rows that are maps: those that Map makes.
+// Untyped returns the same table, with the same key, for rows that are maps: those that Map makes. Those of a
+// table that is Transformed are transformed already, so that this one does not transform.
 func (t *ProfileTable[T]) Untyped() *ProfileTable[map[string]any] {
-	return &ProfileTable[map[string]any]{t.c, t.table, untyped(t.codec)}
+	return &ProfileTable[map[string]any]{c: t.c, table: t.table, codec: untyped(t.codec)}
 }
 
-// Untyped returns the same table, with the same key, for records that are maps: those that Map makes.
+// Untyped returns the same table, with the same key, for records that are maps: those that Map makes. Those of
+// a table that is Transformed are transformed already, so that this one does not transform.
 func (t *CustomTable[T]) Untyped() *CustomTable[map[string]any] {
-	return &CustomTable[map[string]any]{t.c, t.table, untyped(t.codec)}
+	return &CustomTable[map[string]any]{c: t.c, table: t.table, codec: untyped(t.codec)}
 }
 
 // Map returns what a row would send: each name with its value, nil where it is cleared; what is unset is missing. A row
@@ -46,11 +48,13 @@ func (t *CustomTable[T]) Untyped() *CustomTable[map[string]any] {
 //
 // It is how rows are kept for later: a map can be stored as JSON, be read back by [ParseMap], take over what a newer one
 // of the same row says, name by name, and be sent through Untyped.
-func (t *ProfileTable[T]) Map(row T) (map[string]any, error) { return t.codec.toMap(&row) }
+func (t *ProfileTable[T]) Map(row T) (map[string]any, error) { return toMap(t.codec, t.rows, &row) }
 
 // Map returns what a record would send: each name with its value, nil where it is cleared; what is unset is missing. See
 // [ProfileTable.Map].
-func (t *CustomTable[T]) Map(record T) (map[string]any, error) { return t.codec.toMap(&record) }
+func (t *CustomTable[T]) Map(record T) (map[string]any, error) {
+	return toMap(t.codec, t.rows, &record)
+}
 
 // ParseMap reads a row from the JSON that [json.Marshal] writes of one that Map made.
 func ParseMap(object []byte) (map[string]any, error) {
@@ -102,7 +106,11 @@ func untyped[T any](c *codec[T]) *codec[map[string]any] {
 	return &codec[map[string]any]{schema: schema{table: c.table, isMap: true, keyField: c.keyField}, loc: c.loc}
 }
 
-func (c *codec[T]) toMap(row *T) (map[string]any, error) {
+func toMap[T any](c *codec[T], rows *Transformer[T], row *T) (map[string]any, error) {
+	row, err := rows.applied(row)
+	if err != nil {
+		return nil, err
+	}
 	if _, _, _, err := c.sentKey(row); err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func WriteCSV[T any](w io.Writer, rows iter.Seq2[T, error], opts ...ColumnOption
 	if err != nil {
 		return err
 	}
-	cols, _, err := columnsOf(codec, opts)
+	cols, _, err := columnsOf(codec, nil, opts)
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,13 @@ func (s *Specification) Explain(sample map[string]string, form Form) ([]Change, 
 			row.Values[i].SetString(text)
 		}
 	}
+	return p.Explain(row)
+}
+
+// Explain runs the program on a row, and says what each transformation changed, in their order. A value that is refused
+// ends it with an [*Error], beside what was changed before.
+func (p *Program) Explain(row *Row) ([]Change, error) {
+	row.buffer = row.buffer[:0]
 	var changes []Change
 	for i := range p.steps {
 		st := &p.steps[i]

@@ -119,6 +119,20 @@ func (p *Program) Touched() []int {
 	return slices.Compact(list)
 }
 
+// Written lists the columns that transformations write, in ascending order.
+func (p *Program) Written() []int {
+	var list []int
+	for _, st := range p.steps {
+		if st.split != nil {
+			list = append(list, st.others...)
+			continue
+		}
+		list = append(list, st.column)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // State is whether there is a value.
 type State uint8
 
