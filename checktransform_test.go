@@ -12,7 +12,7 @@ import (
 )
 
 // transformed is what a kind makes of a value.
-func transformed(t require.TestingT, kind transform.Kind, value string) (string, error) {
+func cleaned(t require.TestingT, kind transform.Kind, value string) (string, error) {
 	spec, err := transform.New(kind.On("value"))
 	require.NoError(t, err)
 	program, err := spec.Bind([]string{"value"}, transform.CSV)
@@ -31,7 +31,7 @@ func TestAddressesThatWereCleanedPassTheCheck(t *testing.T) {
 			rapid.StringMatching(`("?[A-Z][a-z@.]{0,3}"? ?)?<[a-z.]{1,4}@[a-zA-Z0-9.-]{1,4}\.[a-zA-Z1]{0,3}>`),
 			rapid.String(),
 		).Draw(t, "value")
-		out, err := transformed(t, transform.Email(), value)
+		out, err := cleaned(t, transform.Email(), value)
 		if err == nil && value != "" {
 			require.True(t, isEmail([]byte(out)), "%q became %q", value, out)
 		}

@@ -8,17 +8,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -79,18 +76,18 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 
-	fmt.Fprintln(out, "A sign-up:")
-	page := httptest.NewRequestWithContext(ctx, http.MethodPost, "/customers", strings.NewReader(
-		`{"id":"C1","email":" Ann@Example.COM","firstName":"ann","birth":"14/03/1990","country":"Belgium"}`))
-	answer := httptest.NewRecorder()
-	signUp(customers).ServeHTTP(answer, page)
-	fmt.Fprintf(out, "   answered %d\n", answer.Code)
-	typo := httptest.NewRequestWithContext(ctx, http.MethodPost, "/customers", strings.NewReader(
-		`{"id":"C9","email":"zoe@example.com","firstName":"zoe","birth":"31/02/1990","country":"Belgium"}`))
-	answer = httptest.NewRecorder()
-	signUp(customers).ServeHTTP(answer, typo)
-	fmt.Fprintf(out, "   answered %d: %s", answer.Code, answer.Body)
-	show(out, server.Profiles(shop.Customers)[0].Attributes)
+	fmt.Fprintln(out, "Two sign-ups:")
+	for _, page := range []string{
+		`{"id":"C1","email":" Ann@Example.COM","firstName":"ann","birth":"14/03/1990","country":"Belgium"}`,
+		`{"id":"C9","email":"zoe@example.com","firstName":"zoe","birth":"31/02/1990","country":"Belgium"}`,
+	} {
+		answer := httptest.NewRecorder()
+		signUp(customers).ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodPost, "/customers", strings.NewReader(page)))
+		fmt.Fprintf(out, "   answered %d %s\n", answer.Code, strings.TrimSpace(answer.Body.String()))
+	}
+	if err := show(ctx, out, customers, "C1"); err != nil {
+		return err
+	}
 
 	fmt.Fprintln(out, "The file of the night:")
 	exec, err := loadChanged(ctx, client, customers, changed)
@@ -99,16 +96,17 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	totals := exec.Totals()
 	fmt.Fprintf(out, "   %d read = %d created + %d updated + %d rejected\n", totals.Read, totals.Created, totals.Updated, totals.Rejected)
-	for _, p := range server.Profiles(shop.Customers) {
-		show(out, p.Attributes)
-	}
-	return nil
+	return show(ctx, out, customers, "C1", "C2", "C3")
 }
 
-func show(out io.Writer, attributes map[string]string) {
-	var line bytes.Buffer
-	for _, name := range slices.Sorted(maps.Keys(attributes)) {
-		fmt.Fprintf(&line, " %s=%s", name, attributes[name])
+// show shows what Actito has of customers.
+func show(ctx context.Context, out io.Writer, customers *actito.ProfileTable[Customer], ids ...string) error {
+	for _, id := range ids {
+		c, err := customers.Get(ctx, actito.By("customerID", id))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "   %s is %s, %s, born %v, %s\n", c.ID, c.FirstName, c.Email, c.Birth, c.Country)
 	}
-	fmt.Fprintf(out, "   holds%s\n", &line)
+	return nil
 }

@@ -22,6 +22,7 @@ func NewServer(opts ...actitotest.Option) *actitotest.Server {
 			{Name: "customerID", Type: "STRING", Unique: true, Mandatory: true},
 			{Name: "emailAddress", Type: "EMAIL_ADDRESS", Unique: true},
 			{Name: "firstName", Type: "FIRSTNAME"},
+			{Name: "birthDate", Type: "BIRTHDATE"},
 			{Name: "companyName", Type: "STRING"},
 			{Name: "contactName", Type: "STRING"},
 			{Name: "country", Type: "STRING", MinLength: 2, MaxLength: 2},
