@@ -12,24 +12,33 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/transform"
 )
 
 //go:embed customers.csv orders.csv
 var samples embed.FS
 
-// table is the rows of a CSV file.
+// table is the rows of a CSV file, as they are, and what is made of them when they are sent.
 type table[T any] struct {
 	file string
 	rows []T
+	data *transform.Specification
 }
 
 // readFile reads a CSV file with a header line, or the sample if there is no path. All rows are held, since they are
 // shown several times; a program that loads a large file hands rows to the import while it reads them.
-func readFile[T any](path, sample string, read func(*record) T) (table[T], error) {
+func readFile[T any](path, sample string, read func(*record) T, data []transform.Option) (table[T], error) {
 	t := table[T]{file: sample}
+	var err error
+	if t.data, err = transform.New(data...); err != nil {
+		return t, err
+	}
+	transformer, err := actito.NewTransformer[T](t.data)
+	if err != nil {
+		return t, err
+	}
 	open := func() (fs.File, error) { return samples.Open(sample) }
 	if path != "" {
 		t.file = filepath.Base(path)
@@ -65,6 +74,9 @@ func readFile[T any](path, sample string, read func(*record) T) (table[T], error
 		if r.missing != "" {
 			return t, fmt.Errorf("%s: the header has no column %s", t.file, r.missing)
 		}
+		if _, err := transformer.Apply(row); r.err == nil { // what it refuses is told with its line
+			r.err = err
+		}
 		if r.err != nil {
 			line, _ := in.FieldPos(0)
 			return t, fmt.Errorf("%s, line %d: %w", t.file, line, r.err)
@@ -86,47 +98,27 @@ type record struct {
 	err     error
 }
 
-func (r *record) fail(column, format string, args ...any) {
-	if r.err == nil {
-		r.err = fmt.Errorf("column %s: "+format, append([]any{column}, args...)...)
-	}
-}
-
 func (r *record) text(column string) string {
 	i, ok := r.columns[column]
 	if !ok {
 		r.missing = cmp.Or(r.missing, column)
 		return ""
 	}
-	cell := strings.TrimSpace(r.cells[i])
-	if cell == "NULL" { // as some databases write a missing value
-		return ""
-	}
-	return cell
-}
-
-func (r *record) number(column string) float64 {
-	n, err := strconv.ParseFloat(r.text(column), 64)
-	if err != nil {
-		r.fail(column, "this is not a number")
-	}
-	return n
-}
-
-// date reads a date, with or without a time of day.
-func (r *record) date(column string) actito.Date {
-	day, _, _ := strings.Cut(r.text(column), " ")
-	date, err := time.Parse(time.DateOnly, day)
-	if err != nil {
-		r.fail(column, "this is not a date of the form 2026-11-23")
-	}
-	return actito.DateOf(date)
+	return r.cells[i]
 }
 
 // optional leaves an attribute unset where the cell says nothing, so that a value which Actito has already stays.
-func optional[T any](r *record, column string, read func(*record, string) T) actito.Opt[T] {
-	if r.text(column) == "" {
-		return actito.Opt[T]{}
+func (r *record) optional(column string) actito.Opt[string] {
+	if text := r.text(column); text != "" {
+		return actito.Set(text)
 	}
-	return actito.Set(read(r, column))
+	return actito.Opt[string]{}
+}
+
+func (r *record) number(column string) float64 {
+	n, err := strconv.ParseFloat(strings.TrimSpace(r.text(column)), 64)
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("column %q: this is not a number", column)
+	}
+	return n
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
 	"github.com/actito-go/actito/examples/internal/shop"
+	"github.com/actito-go/actito/transform"
 )
 
 // demonstrate travels every road into the tables of a fake.
@@ -24,7 +25,7 @@ func demonstrate(ctx context.Context, out *printer, server *actitotest.Server, c
 	out.line("   %-24s %5d customers", customers.file, len(customers.rows))
 	out.line("   %-24s %5d orders", orders.file, len(orders.rows))
 
-	d, err := newDemonstration(client, out)
+	d, err := newDemonstration(client, out, customers.data, orders.data)
 	if err != nil {
 		return err
 	}
@@ -60,13 +61,19 @@ type demonstration struct {
 	out       *printer
 }
 
-func newDemonstration(client *actito.Client, out *printer) (*demonstration, error) {
+func newDemonstration(client *actito.Client, out *printer, customerData, orderData *transform.Specification) (*demonstration, error) {
 	customers, err := actito.Profiles[Customer](client, shop.Customers)
 	if err != nil {
 		return nil, err
 	}
+	if customers, err = customers.Transformed(customerData); err != nil {
+		return nil, err
+	}
 	orders, err := actito.Records[Order](client, shop.Orders)
 	if err != nil {
+		return nil, err
+	}
+	if orders, err = orders.Transformed(orderData); err != nil {
 		return nil, err
 	}
 	return &demonstration{client, customers, orders, out}, nil

@@ -76,11 +76,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return explore(ctx, out, key, entity)
 	}
 
-	customers, err := readFile(*customersFile, "customers.csv", readCustomer)
+	customers, err := readFile(*customersFile, "customers.csv", readCustomer, customerData)
 	if err != nil {
 		return err
 	}
-	orders, err := readFile(*ordersFile, "orders.csv", readOrder)
+	orders, err := readFile(*ordersFile, "orders.csv", readOrder, orderData)
 	if err != nil {
 		return err
 	}

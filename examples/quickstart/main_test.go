@@ -47,9 +47,9 @@ func TestNorthwindLoadsCustomersBeforeOrders(t *testing.T) {
 	if _, err := os.Stat(northwind); err != nil {
 		t.Skip("the Northwind files are not here (NORTHWIND may name their directory):", err)
 	}
-	customers, err := readFile(filepath.Join(northwind, "customers.csv"), "", readCustomer)
+	customers, err := readFile(filepath.Join(northwind, "customers.csv"), "", readCustomer, customerData)
 	require.NoError(t, err)
-	orders, err := readFile(filepath.Join(northwind, "orders.csv"), "", readOrder)
+	orders, err := readFile(filepath.Join(northwind, "orders.csv"), "", readOrder, orderData)
 	require.NoError(t, err)
 
 	server := shop.NewServer()
@@ -99,7 +99,7 @@ func TestWrongCallsSaySoInOneLine(t *testing.T) {
 		"an empty file":            {[]string{"-customers", csv("")}, false, "input.csv is empty"},
 		"a header alone":           {[]string{"-customers", csv(header)}, false, "input.csv has a header and no rows"},
 		"a header of other things": {[]string{"-orders", csv(header + "A,B,C,D\n")}, false, "input.csv: the header has no column orderID"},
-		"a country unheard of":     {[]string{"-customers", csv(header + "A,B,C,Belgium\nD,E,F,Atlantis\n")}, false, `input.csv, line 3: column country: "Atlantis" is no country that this program knows: add it to countryCode`},
+		"a country unheard of":     {[]string{"-customers", csv(header + "A,B,C,Belgium\nD,E,F,Atlantis\n")}, false, `input.csv, line 3: actito: column "country": COUNTRY: no country is known by this name or code, or more than one: map it to a code of ISO 3166-1 first, with MapValues`},
 		"a line with a cell less":  {[]string{"-customers", csv(header + "A,B,C\n")}, false, "input.csv: record on line 2: wrong number of fields"},
 	}
 	for name, test := range tests {

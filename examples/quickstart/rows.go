@@ -1,9 +1,8 @@
 package main
 
 import (
-	"strings"
-
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/transform"
 )
 
 // Customer is a row of the profile table. One struct serves single calls, files and what is read back.
@@ -14,22 +13,38 @@ type Customer struct {
 	Country actito.Opt[string] `actito:"country"`
 }
 
-// Order is a record of the custom table.
+// Order is a record of the custom table. Its dates are texts, as the file has them.
 type Order struct {
-	ID       string                  `actito:"orderID,key"`
-	Customer string                  `actito:"customerID"`
-	Date     actito.Date             `actito:"orderDate"`
-	Shipped  actito.Opt[actito.Date] `actito:"shippedDate"`
-	Freight  float64                 `actito:"freight"`
-	ShipTo   actito.Opt[string]      `actito:"shipCountry"`
+	ID       string             `actito:"orderID,key"`
+	Customer string             `actito:"customerID"`
+	Date     string             `actito:"orderDate"`
+	Shipped  actito.Opt[string] `actito:"shippedDate"`
+	Freight  float64            `actito:"freight"`
+	ShipTo   actito.Opt[string] `actito:"shipCountry"`
 }
+
+// What is made of the texts on their way to Actito, in single calls as in files: some databases write NULL for a missing
+// value, countries are wanted as codes, and dates without a time of day.
+var (
+	customerData = []transform.Option{
+		transform.Trim().On("customerID", "companyName", "contactName", "country"),
+		transform.NullWords("NULL").On("contactName", "country"),
+		transform.Country().On("country"),
+	}
+	orderData = []transform.Option{
+		transform.Trim().On("orderID", "customerID", "orderDate", "shippedDate", "shipCountry"),
+		transform.NullWords("NULL").On("shippedDate", "shipCountry"),
+		transform.Date("yyyy-MM-dd", "yyyy-MM-dd HH:mm:ss.SSS").On("orderDate", "shippedDate"),
+		transform.Country().On("shipCountry"),
+	}
+)
 
 func readCustomer(r *record) Customer {
 	return Customer{
 		ID:      r.text("customerID"),
 		Company: r.text("companyName"),
-		Contact: optional(r, "contactName", (*record).text),
-		Country: optional(r, "country", (*record).country),
+		Contact: r.optional("contactName"),
+		Country: r.optional("country"),
 	}
 }
 
@@ -37,32 +52,9 @@ func readOrder(r *record) Order {
 	return Order{
 		ID:       r.text("orderID"),
 		Customer: r.text("customerID"),
-		Date:     r.date("orderDate"),
-		Shipped:  optional(r, "shippedDate", (*record).date),
+		Date:     r.text("orderDate"),
+		Shipped:  r.optional("shippedDate"),
 		Freight:  r.number("freight"),
-		ShipTo:   optional(r, "shipCountry", (*record).country),
+		ShipTo:   r.optional("shipCountry"),
 	}
-}
-
-// country reads a country's name as the code that Actito wants.
-func (r *record) country(column string) string {
-	name := r.text(column)
-	code, ok := countryCode(name)
-	if !ok {
-		r.fail(column, "%q is no country that this program knows: add it to countryCode", name)
-	}
-	return code
-}
-
-// countryCode is the ISO 3166-1 code of a country.
-func countryCode(name string) (code string, ok bool) {
-	codes := map[string]string{
-		"argentina": "AR", "austria": "AT", "belgium": "BE", "brazil": "BR", "canada": "CA", "denmark": "DK",
-		"finland": "FI", "france": "FR", "germany": "DE", "ireland": "IE", "italy": "IT", "luxembourg": "LU",
-		"mexico": "MX", "netherlands": "NL", "norway": "NO", "poland": "PL", "portugal": "PT", "spain": "ES",
-		"sweden": "SE", "switzerland": "CH", "uk": "GB", "united kingdom": "GB", "usa": "US", "united states": "US",
-		"venezuela": "VE",
-	}
-	code, ok = codes[strings.ToLower(name)]
-	return code, ok
 }
