@@ -53,7 +53,7 @@ func toASCII(dst, text []byte) ([]byte, outcome, error) {
 		case known:
 			dst = append(dst, letters...)
 		case r < utf8.RuneSelf:
-			dst = append(dst, byte(r))
+			dst = utf8.AppendRune(dst, r)
 		case !unicode.Is(unicode.Mn, r):
 			return dst, same, Refuse("the value has a character without a form in ASCII")
 		}
