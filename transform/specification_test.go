@@ -81,7 +81,7 @@ func TestTransformationsThatDoTheSameAreEqual(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, a, made)
 	assert.Contains(t, map[transform.Kind]bool{a: true}, made, "kinds can be compared by ==")
-	assert.Equal(t, `{"default":"x","values":{"a":"1","b":"<2>"}}`, string(a.Params()))
+	assert.Equal(t, `VALUE_MAPPING {"default":"x","values":{"a":"1","b":"<2>"}}`, a.String())
 	assert.Equal(t, "VALUE_MAPPING", a.Name())
 
 	var read transform.List
