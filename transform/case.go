@@ -20,11 +20,11 @@ const (
 )
 
 // Uppercase writes all letters as capitals, as Unicode says: ß becomes SS. [Kind.Language] names a language that has
-// rules of its own.
+// rules of its own. A value that is not UTF-8 stays as it is.
 func Uppercase() Kind { return newKind(kindUppercase, nil) }
 
 // Lowercase writes all letters small, as Unicode says: a Σ at the end of a word becomes ς. [Kind.Language] names a
-// language that has rules of its own.
+// language that has rules of its own. A value that is not UTF-8 stays as it is.
 func Lowercase() Kind { return newKind(kindLowercase, nil) }
 
 // Capitalize writes the first letter as a capital, and leaves all others as they are. Whatever stands before it stays,
@@ -141,6 +141,9 @@ func (c *caser) all(dst, text []byte, first, last byte, odd bool) ([]byte, outco
 		if change < 0 && first <= b && b <= last {
 			change = i
 		}
+	}
+	if !ascii && !utf8.Valid(text) { // the package cases may panic, and a reader of rows refuses it
+		return dst, same, nil
 	}
 	if !ascii {
 		dst, err := c.append(dst, text)

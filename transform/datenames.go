@@ -22,7 +22,7 @@ var monthNames = map[string][2]string{
 		"ene feb mar abr may jun jul ago sep/sept oct nov dic",
 	},
 	"fr": {
-		"janvier février/fevrier mars avril mai juin juillet août/aout septembre octobre novembre décembre/decembre",
+		"janvier février/fevrier mars avril mai juin juillet août/aout septembre octobre novembre décembre/decembre", //nolint:misspell // French without accents
 		"janv/jan févr/fév/fevr/fev mars/mar avr mai juin/jun juil/jul août/aoû/aout/aou sept/sep oct nov déc/dec",
 	},
 	"nl": {

@@ -313,7 +313,7 @@ func (p *pattern) append(dst []byte, m *moment) []byte {
 		}
 		dst = append(dst, "000000000"[:width]...)
 		for last := len(dst) - 1; value > 0; last-- {
-			dst[last] += byte(value % 10) //nolint:gosec // a digit
+			dst[last] += byte(value % 10)
 			value /= 10
 		}
 	}

@@ -14,9 +14,9 @@ type Change struct {
 	Before, After  string // "" is unset
 }
 
-// String shows the change.
+// String shows the change, and the name of the kind that made it.
 func (c Change) String() string {
-	return fmt.Sprintf("%s: %q → %q (%s)", c.Column, c.Before, c.After, c.Transformation.Kind)
+	return fmt.Sprintf("%s: %q → %q (%s)", c.Column, c.Before, c.After, c.Transformation.Kind.name)
 }
 
 // Explain runs the specification on a sample, and says what each transformation changed, in their order. Columns that the

@@ -47,7 +47,7 @@ func readNumber(object json.RawMessage, _ Form) (action, error) {
 	for _, text := range append([]string{p.Decimal}, p.Thousands...) {
 		mark, size := utf8.DecodeRuneInString(text)
 		switch {
-		case size != len(text) || size == 0 || unicode.In(mark, unicode.L, unicode.N) || strings.ContainsRune("+-−", mark):
+		case size != len(text) || size == 0 || unicode.In(mark, unicode.L, unicode.N) || strings.ContainsRune("+-−\ufffd", mark): // the last stands for what is not UTF-8
 			return action{}, Refuse("its parameters decimal and thousands are marks of one character, and no digits, letters or signs")
 		case len(marks) > 0 && mark == marks[0]:
 			return action{}, Refuse("its parameter thousands has the decimal mark")

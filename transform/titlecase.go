@@ -1,7 +1,6 @@
 package transform
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
 	"unicode"
@@ -87,6 +86,10 @@ func (t *titles) value(dst, text []byte) ([]byte, outcome, error) {
 // is part of a word if letters are on both sides of it.
 func wordLength(text []byte) (n, apostrophe int) {
 	for n < len(text) {
+		if b := text[n]; 'a' <= b|0x20 && b|0x20 <= 'z' || '0' <= b && b <= '9' {
+			n++
+			continue
+		}
 		r, size := utf8.DecodeRune(text[n:])
 		if isApostrophe(r) && n > 0 {
 			next, _ := utf8.DecodeRune(text[n+size:])
@@ -110,7 +113,7 @@ func (t *titles) word(dst, word []byte, apostrophe int, first bool) ([]byte, err
 	if r, _ := utf8.DecodeRune(word); unicode.IsDigit(r) {
 		return t.small(dst, word)
 	}
-	if head := word[:apostrophe]; apostrophe > 0 && utf8.RuneCount(head) == 1 {
+	if head := word[:apostrophe]; apostrophe > 0 && isLetter(head) {
 		_, size := utf8.DecodeRune(word[apostrophe:])
 		tail := word[apostrophe+size:]
 		dst, err := t.word(dst, head, 0, first || !t.fr)
@@ -118,7 +121,7 @@ func (t *titles) word(dst, word []byte, apostrophe int, first bool) ([]byte, err
 			return dst, err
 		}
 		dst = append(dst, word[apostrophe:apostrophe+size]...)
-		if utf8.RuneCount(tail) == 1 {
+		if isLetter(tail) {
 			return t.small(dst, tail)
 		}
 		return t.big(dst, tail)
@@ -132,6 +135,9 @@ func (t *titles) word(dst, word []byte, apostrophe int, first bool) ([]byte, err
 	}
 	return t.big(dst, word)
 }
+
+// isLetter reports whether the word is one letter, with its marks.
+func isLetter(word []byte) bool { return firstLetter(word, false) == len(word) }
 
 // small appends the word in small letters.
 func (t *titles) small(dst, word []byte) ([]byte, error) {
@@ -161,5 +167,10 @@ func (t *titles) big(dst, word []byte) ([]byte, error) {
 }
 
 func isASCII(text []byte) bool {
-	return bytes.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+	for _, b := range text {
+		if b >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

@@ -140,7 +140,7 @@ func letters() []string {
 		}
 		parts := []rune(norm.NFD.String(string(r)))
 		if len(parts) > 1 && !slices.ContainsFunc(parts[1:], func(p rune) bool { return p < 0x300 || p > 0x36F }) {
-			list[string(parts[0])] += string(r)
+			list[strings.NewReplacer("æ", "ae", "ø", "o").Replace(string(parts[0]))] += string(r)
 		}
 	}
 	var lines []string
