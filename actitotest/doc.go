@@ -35,10 +35,33 @@
 // to a location ([Server.AddLocation], [Server.PutFile]) starts the ETLs that wait
 // for it.
 //
+// # Files
+//
+// An import takes one part for each file, archives of some, or one archive of all,
+// whose own name does not count: the names in it do. A folder as an entry of its own
+// fits no file, and fails the execution as any entry does that fits none.
+//
+// A file's transformations run in the order of the definition on the cells of its
+// columns, before the table checks the row. The kinds are those that the service's
+// guide names: TRIM, UPPERCASE, LOWERCASE, CAPITALIZE, VALUE_MAPPING, DATE,
+// DATE_TIME, LANGUAGE and COUNTRY. The names of them and of their parameters are
+// assumed; the files under testdata/transform of this repository say what they make
+// of which cell. They are written here once more, by other means than in package
+// transform, so that a test that compares the two compares something. Lithuanian dots
+// and the accents of older Greek follow no rules of their own.
+//
+// A cell that is empty stays empty, and one may become so. A cell that cannot be
+// read rejects its row with TRANSFORMATION_FAILED and the column; the file of rejects
+// repeats the row as it was sent, and so does the file of results. A definition is
+// refused with 400 if a transformation has another type, a parameter that is
+// missing, unknown or wrong, or a column that no attribute is mapped to. A file that
+// lacks the column is not loaded.
+//
 // # What goes wrong
 //
 // [Server.Fail] lines up faults: statuses, cut connections, lost answers, revoked
-// tokens. [Limits] are in force from the start, as they are for any licence: a test
+// tokens. [Server.FailFile] lets the load of one file fail, among others that do not.
+// [Limits] are in force from the start, as they are for any licence: a test
 // in real time that makes more than 100 calls in a minute sets Limits.PerMinute.
 //
 // # Webhooks

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -27,7 +28,9 @@ func TestBothEnginesMakeTheSameOfACell(t *testing.T) {
 			t.Parallel()
 			var params, cells []string
 			for _, v := range table.Vectors {
-				if _, err := transform.Parse([]byte("[" + v.Transformation(table.Kind) + "]")); err == nil && !v.Local {
+				_, err := transform.Parse([]byte("[" + v.Transformation(table.Kind) + "]"))
+				odd := strings.Contains(string(v.Params), `"lt"`) || strings.Contains(string(v.Params), `"el"`) // their accents are local
+				if err == nil && !v.Local && !odd {
 					params, cells = append(params, v.Transformation(table.Kind)), append(cells, v.In)
 				}
 			}

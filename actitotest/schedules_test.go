@@ -51,7 +51,7 @@ func customers(pattern string) map[string]any {
 func TestScheduledETLsRunWhenTheClockPassesTheirTimes(t *testing.T) {
 	t.Parallel()
 	c := inMemory(t, actitotest.WithLimits(actitotest.Limits{ImportsPerDay: 2}))
-	c.server.Assume(actitotest.IDInBody, actitotest.TimesInBrussels)
+	c.server.Assume(actitotest.IDInBody, actitotest.TimesInBrussels, actitotest.ExecutionListExists)
 	brussels, err := time.LoadLocation("Europe/Brussels")
 	require.NoError(t, err)
 	clock := c.server.Clock()

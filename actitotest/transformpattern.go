@@ -34,7 +34,7 @@ var needs = []struct {
 	name           string
 }{
 	{'y', 0, "year"}, {'M', 0, "month"}, {'d', 0, "day"},
-	{'H', 'm', "hour"}, {'H', 's', "hour"}, {'H', 'S', "hour"}, {'H', 'X', "hour"}, {'m', 's', "minute"}, {'m', 'S', "minute"}, {'s', 'S', "second"},
+	{'H', 'm', "hour"}, {'H', 's', "hour"}, {'H', 'S', "hour"}, {'m', 's', "minute"}, {'m', 'S', "minute"}, {'s', 'S', "second"},
 }
 
 func readPattern(text string, names monthNames) (*pattern, error) {

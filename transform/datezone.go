@@ -22,20 +22,16 @@ func (z *zone) offset(at int64) int64 {
 	return int64(seconds)
 }
 
-// instant is the first at which the clocks show a time, which is given as if they showed UTC. There may be none.
-func (z *zone) instant(shown int64) (int64, bool) {
+// instant is the first at which the clocks show a time, which is given as if they showed UTC. There may be none. The
+// offsets of the days around it are all that come into question: zones are not as far from UTC, and do not change twice
+// in between. [time.Time.ZoneBounds] cannot tell, since it errs about the last day of leap years from 2040 on.
+func (z *zone) instant(shown int64) (first int64, found bool) {
 	const day = 24 * 60 * 60
-	t := time.Unix(shown-day, 0).In(z.location) // no zone is as far from UTC
-	for {
-		_, seconds := t.Zone()
-		start, end := t.ZoneBounds()
-		at := shown - int64(seconds)
-		switch {
-		case !start.IsZero() && at < start.Unix():
-			return 0, false
-		case end.IsZero() || at < end.Unix():
-			return at, true
+	for _, seconds := range [...]int64{z.offset(shown - day), z.offset(shown + day)} {
+		at := shown - seconds
+		if z.offset(at) == seconds && (!found || at < first) {
+			first, found = at, true
 		}
-		t = end
 	}
+	return first, found
 }
