@@ -15,7 +15,7 @@ import (
 //
 // Rows that were loaded are updated once more, unless their file only creates: see [Repeats].
 func (e *ImportError) Again() []string {
-	if e.kind != ErrImportFailed || e.Execution == nil {
+	if !e.Is(ErrImportFailed) || e.Execution == nil {
 		return nil
 	}
 	var names []string
