@@ -77,7 +77,13 @@ func TestNorthwindOrdersOfUnknownCustomersAreFoundBeforeTheyAreRejected(t *testi
 	require.Equal(t, []int{91, 830}, []int{report.Files[0].Rows, report.Files[1].Rows})
 	b.untouched(t)
 
-	e, err := b.client.ETLs.RunOnce(t.Context(), d, data[0], data[1])
+	_, err = b.client.ETLs.RunOnce(t.Context(), d, data[0], data[1])
+	var invalid *actito.ValidationError
+	require.ErrorAs(t, err, &invalid)
+	require.Equal(t, []any{"orders.csv", 2, "customerID", "missing-parent"}, []any{invalid.File, invalid.Line, invalid.Column, invalid.Rule})
+	b.untouched(t)
+
+	e, err := b.client.ETLs.RunOnce(t.Context(), d, data[0], data[1], actito.LookUpParents(-1))
 	e, err = b.ends(t, e, err)
 	require.ErrorIs(t, err, actito.ErrRowsRejected)
 	rejected := map[string]bool{}

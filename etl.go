@@ -92,8 +92,13 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 	if err != nil {
 		return err
 	}
+	var files []*InputFile
 	for i := range d.Files {
 		d.Files[i].fillFormat()
+		files = append(files, &d.Files[i])
+	}
+	if _, err := s.c.checkOrder(ctx, files, "put the files in the order that ETLs.Ordered gives"); err != nil {
+		return err
 	}
 	if r.body, err = json.Marshal(d); err != nil {
 		return &ValidationError{Rule: "json", Detail: "the definition cannot be encoded as JSON", Err: err}

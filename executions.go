@@ -53,6 +53,8 @@ type Execution struct {
 	Sent    map[string]int // rows by file, where it was started here, or found by its [Handle]; nil otherwise
 	Refused []Refusal      // rows that were taken out before it was sent; the server knows nothing of them
 	Parts   []*Execution   // with [SplitAbove]: the imports that it took, in the order of the rows; ID is "" then
+
+	given []HandleFile // those of Sent
 }
 
 // FileResult is what became of one file.

@@ -32,9 +32,11 @@ type Handle struct {
 
 // HandleFile is a file of an import.
 type HandleFile struct {
-	Name  string `json:"name"`
-	Rows  int    `json:"rows"`
-	Table string `json:"table,omitempty"` // id; "" if the library does not know the definition
+	Name     string `json:"name"`
+	Rows     int    `json:"rows"`
+	Table    string `json:"table,omitempty"` // id; "" if the library does not know the definition, and so are the next two
+	Optional bool   `json:"optional,omitempty"`
+	Mode     Mode   `json:"mode,omitempty"`
 }
 
 // sent counts the rows of each file; nil if the server fetches some.
@@ -47,6 +49,14 @@ func (h Handle) sent() map[string]int {
 		rows[f.Name] += f.Rows
 	}
 	return rows
+}
+
+// given are the files of an execution, for [ImportError.Again]; nil if the server fetches some.
+func (h Handle) given() []HandleFile {
+	if h.Fetched {
+		return nil
+	}
+	return h.Files
 }
 
 // handleVersion is that of a Handle's JSON. Fields that are added and may be ignored do not change it.

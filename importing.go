@@ -118,15 +118,23 @@ type importRun struct {
 	splits     bool     // SplitAbove was given
 	splitAbove int64    // bytes
 	prepared   func(Handle) error
+	lookUps    int // parents; negative: parents are not checked
+	oneArchive bool
+	repeats    bool // Repeats was given
+	failed     *ImportError
+	force      bool
 
 	// What assign finds, if the definition is known.
 	plan    map[string]*InputFile // of the files that were given, by their names
 	loaded  []*InputFile          // those for which a file was given, in the order of the definition
 	fetched []*InputFile          // those of which the server fetches the file
+
+	references []reference // of the files in loaded
+	archive    *Staged     // of all files, with OneArchive
 }
 
 func newImport(c *Client, op string, opts []ImportOption) *importRun {
-	im := &importRun{c: c, op: op}
+	im := &importRun{c: c, op: op, lookUps: defaultLookUps}
 	for _, o := range opts {
 		if o != nil {
 			o.applyImport(im)
@@ -148,9 +156,13 @@ func (im *importRun) check() error {
 	if !utf8.ValidString(im.once) {
 		return &ValidationError{Column: "Once", Rule: "once", Detail: "the key is not UTF-8 text"}
 	}
-	if len(im.remotes) > 0 && len(im.data)+len(im.given) == 0 && (im.splits || len(im.guards) > 0) {
+	if len(im.remotes) > 0 && len(im.data)+len(im.given) == 0 && (im.splits || im.oneArchive || len(im.guards) > 0) {
 		return &ValidationError{Column: "Remote", Rule: "remote",
-			Detail: "the server fetches all files of this import: SplitAbove, MinRows, MaxRows and MaxEmpty have nothing to look at"}
+			Detail: "the server fetches all files of this import: SplitAbove, OneArchive, MinRows, MaxRows and MaxEmpty have nothing to look at"}
+	}
+	if im.splits && im.oneArchive {
+		return &ValidationError{Column: "OneArchive", Rule: "one-archive",
+			Detail: "SplitAbove takes several calls, and OneArchive puts all files into one: leave one of them out"}
 	}
 	if im.splitAbove < 0 {
 		return &ValidationError{Column: "SplitAbove", Rule: "split",
@@ -173,8 +185,14 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 	if err := im.assign(); err != nil {
 		return nil, err
 	}
+	if err := im.checkRepeat(); err != nil {
+		return nil, err
+	}
 	tables, err := im.tables(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := im.checkOrder(ctx); err != nil {
 		return nil, err
 	}
 	files, discard, err := im.stage(ctx)
@@ -182,6 +200,13 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 		return nil, err
 	}
 	defer discard()
+	if err := im.checkParents(ctx, files); err != nil {
+		return nil, err
+	}
+	if im.archive, err = im.bundle(files); err != nil {
+		return nil, err
+	}
+	defer im.archive.Close()
 	parts, err := im.parts(ctx, files, tables)
 	if err != nil {
 		return nil, err

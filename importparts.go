@@ -140,8 +140,12 @@ func (im *importRun) fill(p *part) error {
 			Size: int64(len(definition)),
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(definition)), nil }})
 	}
-	for i := range p.files {
-		f := p.files[i].part(im.c.parts.file)
+	sent := p.files
+	if im.archive != nil {
+		sent = im.archive.files
+	}
+	for i := range sent {
+		f := sent[i].part(im.c.parts.file)
 		if name, isZIP := strings.CutSuffix(f.File, ".zip"); isZIP && f.ContentType == "application/zip" {
 			f.File = name + "-" + markArchive + letters + ".zip" // its name is independent of the CSV file's (documented)
 			p.mark = cmp.Or(p.mark, markArchive+letters)
@@ -201,7 +205,11 @@ func (im *importRun) handleOf(p *part) Handle {
 		h.Tables = append(h.Tables, t.ID)
 	}
 	for i, f := range p.files {
-		h.Files = append(h.Files, HandleFile{Name: f.Name, Rows: f.Rows, Table: p.tableIDs[i]})
+		told := HandleFile{Name: f.Name, Rows: f.Rows, Table: p.tableIDs[i]}
+		if in := im.plan[f.Name]; in != nil {
+			told.Optional, told.Mode = in.Optional, in.Mode
+		}
+		h.Files = append(h.Files, told)
 	}
 	return h
 }

@@ -53,7 +53,8 @@ func (im *importRun) start(ctx context.Context, parts []*part) (*Execution, erro
 			}
 			return nil, p.named(err)
 		}
-		exec.Sent = im.handleOf(p).sent()
+		h := im.handleOf(p)
+		exec.Sent, exec.given = h.sent(), h.given()
 		if p.of == 1 {
 			return exec, nil
 		}

@@ -36,7 +36,7 @@ func (b *bulk) twoTables(t testing.TB) *actito.Execution {
 	t.Helper()
 	e, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named), b.orders.InputFile("orders.csv")),
 		b.customers.Rows("customers.csv", all(annRow, customer{ID: "C2", Email: "bob@nowhere", FirstName: "Bob; \"the\nbuilder\""}), named),
-		b.orders.Rows("orders.csv", all(order{"O1", "C1", 1}, order{"O2", "C9", 2.5})))
+		b.orders.Rows("orders.csv", all(order{"O1", "C1", 1}, order{"O2", "C9", 2.5})), actito.LookUpParents(-1))
 	e, err = b.ends(t, e, err)
 	require.ErrorIs(t, err, actito.ErrRowsRejected)
 	return e
@@ -120,7 +120,7 @@ func TestRejectsThatCannotBeDownloaded(t *testing.T) {
 	require.Empty(t, collect(t, b.customers.Rejects(t.Context(), e)))
 	require.Empty(t, collect(t, b.customers.Rejects(t.Context(), b.loads(t, e, nil))))
 	only, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named), b.orders.InputFile("orders.csv")),
-		b.customers.Rows("customers.csv", all(annRow), named), b.orders.Rows("orders.csv", all(order{"O2", "C9", 2.5})))
+		b.customers.Rows("customers.csv", all(annRow), named), b.orders.Rows("orders.csv", all(order{"O2", "C9", 2.5})), actito.LookUpParents(-1))
 	only, err = b.ends(t, only, err)
 	require.ErrorIs(t, err, actito.ErrRowsRejected)
 	require.Empty(t, collect(t, b.customers.Rejects(t.Context(), only)))

@@ -56,7 +56,7 @@ func (s *ExecutionService) Reconcile(ctx context.Context, h Handle) (*Execution,
 	if len(h.Parts) == 0 {
 		e, err := r.one(ctx, h)
 		if e != nil {
-			e.Sent, e.Refused = h.sent(), h.Refused
+			e.Sent, e.Refused, e.given = h.sent(), h.Refused, h.given()
 		}
 		return e, err
 	}
@@ -67,7 +67,7 @@ func (s *ExecutionService) Reconcile(ctx context.Context, h Handle) (*Execution,
 		e, err := r.one(ctx, p)
 		switch {
 		case err == nil:
-			e.Sent = p.sent()
+			e.Sent, e.given = p.sent(), p.given()
 			whole.Parts = append(whole.Parts, e)
 		case errors.Is(err, ErrNotStarted):
 			missing = append(missing, fmt.Sprint(i+1))

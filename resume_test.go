@@ -273,7 +273,7 @@ func TestAnImportIsPreparedBeforeItsFirstByte(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, handles, 1)
 		h := handles[0]
-		require.Equal(t, []actito.HandleFile{{Name: "customers.csv", Rows: 1, Table: "16"}}, h.Files)
+		require.Equal(t, []actito.HandleFile{{Name: "customers.csv", Rows: 1, Table: "16", Mode: actito.CreateUpdate}}, h.Files)
 		require.Equal(t, []string{"16"}, h.Tables)
 		require.Equal(t, []any{"MyEntity", e.ETLID}, []any{h.Entity, h.ETLID})
 		require.Contains(t, string(b.starts()[0].Body), h.Mark)

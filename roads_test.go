@@ -105,7 +105,7 @@ func TestOneStructTravelsAllRoads(t *testing.T) {
 		Name:  "spring",
 		Files: []actito.InputFile{customers.InputFile("c.csv", actito.Keep), orders.InputFile("o.csv")},
 	}, orders.Rows("o.csv", all(order{"O1", "C3", 5}, order{"O2", "nobody", 6})),
-		customers.Rows("c.csv", all(customer{ID: "C3", Email: "cid@example.com"})))
+		customers.Rows("c.csv", all(customer{ID: "C3", Email: "cid@example.com"})), actito.LookUpParents(-1))
 	require.NoError(t, err)
 	exec, err = client.Executions.Wait(t.Context(), exec)
 	require.ErrorIs(t, err, actito.ErrRowsRejected)

@@ -26,9 +26,14 @@ type FileTooLargeError struct {
 	Size  int64 // bytes as sent, of all parts together; with Parts at 0, of the part that is too large
 	Limit int64 // 100,000,000, or less with [SplitAbove]: documented as 100 MB, assumed to be decimal and to mean the compressed file
 	Parts int   // how many files [SplitAbove] makes of it; 0 if it cannot, since a row is too long
+	Files int   // with [OneArchive], how many files the archive would hold, which File names; 0 otherwise
 }
 
 func (e *FileTooLargeError) Error() string {
+	if e.Files > 0 {
+		return fmt.Sprintf("actito: %s: %d bytes as sent in one archive, and Actito takes no more than %d: leave OneArchive out, and each file goes by itself",
+			e.File, e.Size, e.Limit)
+	}
 	if e.Parts == 0 {
 		return fmt.Sprintf("actito: %s: a row is too long for files of %d bytes as sent: no row is split", e.File, e.Limit)
 	}

@@ -1,6 +1,7 @@
 package actito_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func TestEveryRowIsAccountedFor(t *testing.T) {
 			files[i].Mode = rapid.SampledFrom([]actito.Mode{actito.CreateUpdate, actito.CreateOnly, actito.UpdateOnly}).Draw(rt, "mode")
 		}
 		e, err := b.client.ETLs.RunOnce(t.Context(), once(files...),
-			b.orders.Rows("orders.csv", all(orders...)), b.customers.Rows("customers.csv", all(customers...)))
+			b.orders.Rows("orders.csv", all(orders...)), b.customers.Rows("customers.csv", all(customers...)), actito.LookUpParents(-1))
 		require.NoError(rt, err)
 		e, err = b.client.Executions.Wait(t.Context(), e)
 		require.Len(rt, e.Files, 2)
@@ -94,12 +95,17 @@ func TestEveryRowIsAccountedForWhenAFileFails(t *testing.T) {
 		b := newBulk(t, inMemory(t))
 		b.Assume(worldWith(everyOpposite, world...)...)
 		files := []actito.InputFile{b.customers.InputFile("customers.csv", named), b.orders.InputFile("orders.csv")}
-		if first {
-			slices.Reverse(files)
-		}
 		_, err := b.customers.Upsert(t.Context(), annRow) // whose orders are taken
 		require.NoError(rt, err)
 		etl := b.stored(t, files...)
+		if first { // which only a raw definition can say
+			d, err := b.client.ETLs.Get(t.Context(), etl)
+			require.NoError(rt, err)
+			slices.Reverse(d.Files)
+			raw, err := json.Marshal(d)
+			require.NoError(rt, err)
+			require.NoError(rt, b.client.ETLs.Replace(t.Context(), etl, actito.RawDefinition(raw)))
+		}
 		b.Fail(actitotest.OpETLGet, actitotest.Status(403)) // so that the missing columns are not noticed here
 		e, err := b.client.ETLs.Trigger(t.Context(), etl, actito.Loads("Customers", "Orders"),
 			actito.DataBytes("customers.csv", []byte("customerID\n"+strings.Repeat("C1\n", broken))), b.orders.Rows("orders.csv", all(orders...), actito.Keep))

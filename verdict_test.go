@@ -133,7 +133,7 @@ func TestWhatAListOfExecutionsSaysAboutAnImport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := clues{Handle: Handle{ID: "1/a", ETLID: "7", Mark: markArchive + ownMark, Prepared: noon, Files: []HandleFile{{"c.csv", 3, "16"}},
+			c := clues{Handle: Handle{ID: "1/a", ETLID: "7", Mark: markArchive + ownMark, Prepared: noon, Files: []HandleFile{{Name: "c.csv", Rows: 3, Table: "16"}},
 				Tables: []string{"16"}},
 				list: tt.list, caughtUp: !tt.late, long: tt.long, neighbours: tt.books}
 			if tt.mark != "" {

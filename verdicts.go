@@ -110,7 +110,7 @@ func (f FileResult) Verdict() Verdict {
 // ImportError is an import that ended without loading everything. It matches [ErrImportFailed] if a file was not
 // loaded, else [ErrRowsUnaccounted] if the server's numbers do not add up, else [ErrRowsRejected]. In each case the rows
 // that were rejected are read by [ProfileTable.Rejects], [CustomTable.Rejects] or [ExecutionService.Rejects], and
-// counted by code and column by [ExecutionService.Summarize].
+// counted by code and column by [ExecutionService.Summarize]. What to send again after a failure, Again tells.
 type ImportError struct {
 	Execution *Execution
 	Files     []FileResult
@@ -118,7 +118,7 @@ type ImportError struct {
 }
 
 func (e *ImportError) Error() string {
-	return fmt.Sprintf("%s: execution %s ended with %s: %s", e.kind, e.Execution.ids(), e.Execution.Status, e.Summary())
+	return fmt.Sprintf("%s: execution %s ended with %s: %s%s", e.kind, e.Execution.ids(), e.Execution.Status, e.Summary(), e.advice())
 }
 
 // ids is the execution's id, or those of its parts.

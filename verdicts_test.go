@@ -87,7 +87,8 @@ func TestTheErrorOfAnImportOfSeveralFilesTellsThemApart(t *testing.T) {
 	require.ErrorIs(t, err, actito.ErrImportFailed)
 	require.EqualError(t, err, "actito: import failed: execution 7 ended with FAILED: a.csv SUCCESS (loaded): 3 rows read, 1 created, 2 updated, 0 rejected; "+
 		"b.csv WITH_ERROR (loaded with rejects): 3 rows read, 0 created, 2 updated, 1 rejected; "+
-		"c.csv FAILED (failed); d.csv NOT_LOADED (not attempted); e.csv HALTED (unknown); 1 rows refused before sending")
+		"c.csv FAILED (failed); d.csv NOT_LOADED (not attempted); e.csv HALTED (unknown); 1 rows refused before sending; "+
+		"send again: a.csv, b.csv, c.csv, d.csv, e.csv (all files)")
 	require.Equal(t, actito.Account{Rows: 7, Accepted: 5, Rejected: 1, Refused: 1}, e.Account())
 
 	// Of one in parts, which has no id of its own.

@@ -137,7 +137,7 @@ func stopped(e *Execution, err error) error {
 // keep takes over what the server does not know, or does not always tell.
 func (e *Execution) keep(old *Execution) {
 	e.ETLID = cmp.Or(e.ETLID, old.ETLID)
-	e.AlreadyStarted, e.Sent, e.Refused, e.Parts = old.AlreadyStarted, old.Sent, old.Refused, old.Parts
+	e.AlreadyStarted, e.Sent, e.Refused, e.Parts, e.given = old.AlreadyStarted, old.Sent, old.Refused, old.Parts, old.given
 }
 
 // seePartsThrough waits for one part after the other, as the server runs them. One that cannot be waited for leaves the
@@ -162,9 +162,9 @@ func (s *ExecutionService) seePartsThrough(
 // combine derives the state of an execution from its parts.
 func (e *Execution) combine() {
 	worst := slices.MaxFunc(e.Parts, func(a, b *Execution) int { return a.severity() - b.severity() })
-	e.Status, e.Start, e.End, e.Files = worst.Status, time.Time{}, time.Time{}, nil
+	e.Status, e.Start, e.End, e.Files, e.given = worst.Status, time.Time{}, time.Time{}, nil, nil
 	for _, p := range e.Parts {
-		e.Files = append(e.Files, p.Files...)
+		e.Files, e.given = append(e.Files, p.Files...), append(e.given, p.given...)
 		if !p.Start.IsZero() && (e.Start.IsZero() || p.Start.Before(e.Start)) {
 			e.Start = p.Start
 		}

@@ -106,7 +106,7 @@ func (j *job) checkRows(ctx context.Context) error {
 // send sends the rows in spite of what the check found, and names those that the service rejects.
 func (j *job) send(ctx context.Context) error {
 	customers, orders := j.data()
-	exec, err := j.client.ETLs.RunOnce(ctx, j.definition, customers, orders)
+	exec, err := j.client.ETLs.RunOnce(ctx, j.definition, customers, orders, actito.LookUpParents(-1))
 	if err != nil {
 		return err
 	}

@@ -151,6 +151,7 @@ func (d *demonstration) twoFiles(ctx context.Context, customers table[Customer],
 	},
 		d.customers.Rows("customers.csv", actito.FromSlice(customers.rows)),
 		d.orders.Rows("orders.csv", actito.FromSlice(orders.rows)),
+		actito.LookUpParents(-1), // orders of customers that Actito does not have are rejected, and the rest is loaded
 		actito.Keep, step.progress())
 	if err != nil {
 		return err
