@@ -248,8 +248,8 @@ type cellReader struct {
 	before  int // lines of the parts before, without their headers
 }
 
-func (r *cellReader) begin([]byte) error {
-	r.records = newRecordReader(r.sink.separator, r.sink.encoding)
+func (r *cellReader) begin([]string, []byte) error {
+	r.records = newRecordReader(r.sink.separator, r.sink.encoding, maxTransformed)
 	if r.next > 0 {
 		r.before = r.next - r.sink.line - 1
 	}

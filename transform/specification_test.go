@@ -25,7 +25,7 @@ func TestNewNamesWhatIsWrongAndWhere(t *testing.T) {
 		name, want string
 		list       transform.List
 	}{
-		{"an unknown kind", `transform: transformation 1: column "name": TRIMM: there is no such kind: it is one of CAPITALIZE, `, unknown.On("name")},
+		{"an unknown kind", `transform: transformation 1: column "name": TRIMM: there is no such kind: it is one of BOOLEAN, CAPITALIZE, `, unknown.On("name")},
 		{"no kind", `transform: transformation 1: column "name": there is no such kind`, transform.Kind{}.On("name")},
 		{"a parameter that is missing", `transformation 1: column "name": NULL_WORDS: its parameter words is missing`, transform.NullWords().On("name")},
 		{"a parameter that is unknown", `TRIM: its parameters are not those of this kind: unknown field "colour"`, extra.On("name")},
