@@ -238,5 +238,5 @@ func localeLanguage(text []byte) []byte {
 // locale matches a language with a script, a region or both, and behind a region what variants, encoding and modifier
 // there may be.
 var locale = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3})([-_][0-9A-Za-z]{5,8})*(\.[0-9A-Za-z-]+)?(@[0-9A-Za-z]+)?)?$`)
+	return regexp.MustCompile(`^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3})([-_]([0-9A-Za-z]{5,8}|[0-9][0-9A-Za-z]{3}))*(\.[0-9A-Za-z-]+)?(@[0-9A-Za-z]+)?)?$`)
 })

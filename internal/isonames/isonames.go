@@ -6,7 +6,7 @@
 //
 // A name is compared by its letters and digits, in small letters, with those of [Letters] written plainly: white space,
 // combining marks (U+0300 to U+036F), and the runes of [Invisible] and [Punctuation] are left out, so that "St.-Lucia" and
-// "st lucia" are one. In front of the name of a country may be one of [Articles], if something that is left out stands
+// "st lucia" are one. In front of the name of a country may be one of [Articles], if white space or such a rune stands
 // between: "the Netherlands", "l'Italie". The names have articles too: "La Réunion" is also "Réunion".
 //
 // No name belongs to two records, and none is another's code: what is ambiguous is left out.
