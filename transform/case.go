@@ -128,8 +128,8 @@ func firstLetter(text []byte, dutch bool) int {
 // caser changes the case of texts. It is safe for concurrent use, which those of the package cases are not.
 type caser struct{ pool sync.Pool }
 
-func newCaser(make func() cases.Caser) *caser {
-	return &caser{sync.Pool{New: func() any { c := make(); return &c }}}
+func newCaser(build func() cases.Caser) *caser {
+	return &caser{sync.Pool{New: func() any { c := build(); return &c }}}
 }
 
 // all changes all letters. ASCII letters from the first to the last are those that change, unless the language is odd.

@@ -47,16 +47,24 @@ func toASCII(dst, text []byte) ([]byte, outcome, error) {
 		return dst, same, nil
 	}
 	start := len(dst)
-	for _, r := range norm.NFKD.String(string(text)) {
-		letters, known := withoutAccent[r]
-		switch {
-		case known:
-			dst = append(dst, letters...)
-		case r < utf8.RuneSelf:
-			dst = append(dst, byte(r))
-		case !unicode.Is(unicode.Mn, r):
-			return dst, same, Refuse("the value has a character without a form in ASCII")
+	for rest := text; len(rest) > 0; {
+		_, size := utf8.DecodeRune(rest)
+		apart := norm.NFKD.Properties(rest).Decomposition()
+		if apart == nil {
+			apart = rest[:size]
 		}
+		for _, r := range string(apart) {
+			letters, known := withoutAccent[r]
+			switch {
+			case r < utf8.RuneSelf:
+				dst = utf8.AppendRune(dst, r)
+			case known:
+				dst = append(dst, letters...)
+			case !unicode.Is(unicode.Mn, r):
+				return dst, same, Refuse("the value has a character without a form in ASCII")
+			}
+		}
+		rest = rest[size:]
 	}
 	return compared(dst, start, text)
 }
