@@ -36,9 +36,9 @@ func newNameList(records []isonames.Record, articles []string) nameList {
 	return l
 }
 
-// leftOut says whether a character counts for nothing in names.
-func leftOut(r rune) bool {
-	return unicode.IsSpace(r) || '\u0300' <= r && r <= '\u036f' || strings.ContainsRune(isonames.Punctuation+isonames.Invisible, r)
+// between says whether a character counts for nothing in names but to end a word.
+func between(r rune) bool {
+	return unicode.IsSpace(r) || strings.ContainsRune(isonames.Punctuation+isonames.Invisible, r)
 }
 
 // keys are what a name is compared by: its letters and digits, also without an
@@ -47,13 +47,15 @@ func keys(name string, articles []string) []string {
 	var plain strings.Builder
 	for _, r := range name {
 		r = unicode.ToLower(r)
-		if letters, ok := plainLetters()[r]; ok {
+		letters, accented := plainLetters()[r]
+		switch {
+		case accented:
 			plain.WriteString(letters)
-			continue
+		case r < '\u0300' || r > '\u036f': // those between are combining marks
+			plain.WriteRune(r)
 		}
-		plain.WriteRune(r)
 	}
-	words := strings.FieldsFunc(plain.String(), leftOut)
+	words := strings.FieldsFunc(plain.String(), between)
 	all := []string{strings.Join(words, "")}
 	if len(words) > 1 && slices.Contains(articles, words[0]) {
 		all = append(all, strings.Join(words[1:], ""))

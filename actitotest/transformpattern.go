@@ -196,7 +196,7 @@ var months = map[string]monthNames{
 		strings.Fields("jan feb mar apr may jun jul aug sept|sep oct nov dec"),
 	},
 	"fr": {
-		strings.Fields("janvier février|fevrier mars avril mai juin juillet août|aout septembre octobre novembre décembre|decembre"),
+		strings.Fields("janvier février|fevrier mars avril mai juin juillet août|aout septembre octobre novembre décembre|decembre"), //nolint:misspell // French
 		strings.Fields("janv|jan févr|fév|fevr|fev mars|mar avr mai juin|jun juil|jul août|aoû|aout|aou sept|sep oct nov déc|dec"),
 	},
 	"nl": {
