@@ -21,7 +21,7 @@ type rowWriter interface {
 	write(p []byte, endsRow bool) error
 }
 
-// csvSink passes a CSV file on to dst, byte for byte, and checks it on the way. Memory does not grow with the file,
+// csvSink passes a CSV file on to dst, byte for byte, and checks it on the way; fileTransform changes it behind that. Memory does not grow with the file,
 // however long its lines are. The file is complete only if finish returned nil. The first failure stays, so that a
 // producer that overlooks it cannot complete the file.
 //
