@@ -49,7 +49,7 @@ type csvSink struct {
 
 	state     csvState
 	line      int    // physical line of the next byte, from 1
-	start     int    // line in which the record starts
+	start     int    // line in which the record starts; of typed rows, the number of the row
 	quoteLine int    // line in which the last quoted cell was opened
 	hollow    bool   // nothing is in it so far
 	cell      int    // index of the cell in the record

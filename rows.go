@@ -256,6 +256,7 @@ func rowsOf[T any](c *codec[T], spec *transform.Specification, name string, rows
 		}
 		for next, err := range rows {
 			n++
+			sink.start = n
 			if err != nil {
 				return fmt.Errorf("actito: %s: row %d: %w", name, n, err)
 			}

@@ -1,7 +1,9 @@
 package actito_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -381,4 +383,71 @@ func TestACheckOfATransformedTableIsThatOfItsImport(t *testing.T) {
 		}
 		require.Equal(t, []string{"transform"}, rules, name)
 	}
+}
+
+func TestACheckRunsTheDefinitionsTransformationsToo(t *testing.T) {
+	t.Parallel()
+	b := newBulk(t, inMemory(t))
+	table, err := b.customers.Transformed(specOf(t, transform.Trim().On("emailAddress"), transform.MapValues(map[string]string{"x": "a@x.be"}).On("emailAddress")))
+	require.NoError(t, err)
+	// The second row has no address in the end, and the third is another's.
+	rows := func() []customer {
+		return []customer{{ID: "C1", Email: " x "}, {ID: "C2", Email: "y"}, {ID: "C3", Email: "a@x.be"}}
+	}
+	var csv bytes.Buffer
+	require.NoError(t, actito.WriteCSV(&csv, all(rows()...), named))
+	in := table.InputFile("customers.csv", named, actito.OnServer)
+	here := table.InputFile("customers.csv", named)
+	for name, tt := range map[string]struct {
+		in   actito.InputFile
+		data actito.Data
+		line int // of the first row
+	}{
+		"a file":         {in, actito.DataBytes("customers.csv", csv.Bytes()), 2},
+		"rows":           {in, table.Rows("customers.csv", all(rows()...), named, actito.OnServer), 1},
+		"a file, here":   {here, actito.DataBytes("customers.csv", csv.Bytes()), 2},
+		"rows, here":     {here, table.Rows("customers.csv", all(rows()...), named), 1},
+		"both, in parts": {divided(here), actito.DataBytes("customers.csv", csv.Bytes()), 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for p, err := range b.client.ETLs.CheckEach(t.Context(), once(tt.in), tt.data, actito.Keep, actito.AllowBoth("emailAddress")) {
+				require.NoError(t, err)
+				got = append(got, fmt.Sprintf("%d %s %s", p.Line-tt.line, p.Column, p.Rule))
+			}
+			require.Equal(t, []string{"1 emailAddress email", "2 emailAddress duplicate-key"}, got)
+		})
+	}
+	report, err := table.Check(t.Context(), table.Rows("customers.csv", all(rows()...), named, actito.OnServer), actito.Keep)
+	require.NoError(t, err)
+	require.Equal(t, 2, report.Files[0].Bad+report.Files[0].Findings[1].Count)
+}
+
+// divided gives the last transformation of an input file to the server.
+func divided(f actito.InputFile) actito.InputFile {
+	list := f.Local.List()
+	f.Transformations = list[1:]
+	spec, err := transform.New(list[:1])
+	if err != nil {
+		panic(err)
+	}
+	f.Local = spec
+	return f
+}
+
+func TestAValueThatTheServerWouldRefuseIsAProblem(t *testing.T) {
+	t.Parallel()
+	b := newBulk(t, inMemory(t))
+	columns := actito.Columns("customerID", "gsmNumber")
+	in := b.customers.InputFile("customers.csv", columns)
+	in.Transformations = transform.Date("dd/MM/yyyy").On("gsmNumber")
+	data := actito.DataRows("customers.csv", all(customer{ID: "C1", Phone: actito.Set("26/11/2026")}, customer{ID: "C2", Phone: actito.Set("soon")},
+		customer{ID: "C3", Phone: actito.Set("27/11/2026")}), columns)
+	var got []string
+	for p, err := range b.client.ETLs.CheckEach(t.Context(), once(in), data) {
+		require.NoError(t, err)
+		got = append(got, fmt.Sprintf("%d %s %s", p.Line, p.Column, p.Rule))
+	}
+	require.Equal(t, []string{"2 gsmNumber transform"}, got)
 }
