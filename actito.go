@@ -36,6 +36,14 @@
 // for every mode that updates, until [EmptyCells] is declared. Subscriptions and segmentations are left out of derived
 // mappings and rows unless [WithSubscriptions] asks for them.
 //
+// # Transformations
+//
+// Package transform says as data how values are brought into the form that Actito wants. One specification serves every
+// road: a table's Transformed rows, one by one and in files, files that exist ([InputFile].Local and [Transformed]), and
+// with [OnServer], for kinds that the service has, the definition. Those that run here run before anything is checked,
+// ordered, sent or counted, once for each value. A value that is refused is a [ValidationError]; nothing is guessed or
+// dropped. A column that is transformed here and by the definition is refused, unless [AllowBoth] names it.
+//
 // # Retry
 //
 // A call is tried 4 times, with waits drawn at random from up to 0.5 s, 1 s, 2 s, at most 20 s; a Retry-After up to 60 s

@@ -15,7 +15,7 @@ import (
 //
 // Rules of a file as a whole are missing-file, load-order, missing-column, unmapped-column, ignored-column,
 // unknown-attribute, mapped-twice, mandatory and empty-key; those of rows are cell-count, blank-line, line-end, row-length,
-// mandatory, empty-key, empty-cells, duplicate-key, key-case, missing-parent, and those of the codec for typed rows; those
+// mandatory, empty-key, empty-cells, duplicate-key, key-case, missing-parent, transform, and those of the codec for typed rows; those
 // of values are integer, number, boolean, date, date-time, time-gap, email, sex, language, country, phone, too-long,
 // too-short, accepted-values, decimal-comma, spreadsheet and null-text.
 type Problem struct {
@@ -81,6 +81,9 @@ func Holds(kind string, attributes ...string) CheckOption {
 // definition's order, and values of a foreign key must stand in an earlier file of the table that they refer to, if there
 // is one: rows whose parent only Actito has are reported too, so leave the parents' file out if it holds changes only. A
 // parent counts as there even if its own row has problems.
+//
+// Transformations run first: those that run here, and those of the definition as package transform has them. A value that
+// one refuses is a problem of the rule transform.
 //
 // What the structure does not tell cannot be checked: names of subscriptions and categories of segmentations, what Actito
 // has already, and that a table makes its keys itself, whose empty keys are reported. Phone numbers and countries are

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/actito-go/actito/transform"
 )
 
 // fileCheck checks one file.
@@ -52,6 +54,9 @@ type checkColumn struct {
 func (f *fileCheck) run(ctx context.Context) error {
 	f.sink = newSink(&f.data, f)
 	f.sink.goOn = f.goOn
+	if err := f.transformAsServer(); err != nil {
+		return err
+	}
 	err := f.data.produce(ctx, f.sink, &f.data)
 	if err == nil {
 		err = f.sink.finish(ctx)
@@ -63,6 +68,24 @@ func (f *fileCheck) run(ctx context.Context) error {
 		return nil // every row has a mistake
 	}
 	return err
+}
+
+// transformAsServer puts the definition's transformations before the check, where the server has them.
+func (f *fileCheck) transformAsServer() error {
+	if len(f.input.Transformations) == 0 {
+		return nil
+	}
+	spec, err := transform.New(f.input.Transformations)
+	if err != nil {
+		return refusedBy(err)
+	}
+	there := &fileTransform{spec: spec, sink: f.sink, dst: f}
+	if here := f.sink.transform; here != nil {
+		here.dst = there
+		return nil
+	}
+	f.sink.transform, f.sink.dst = there, there
+	return nil
 }
 
 func (f *fileCheck) counts() *CheckedFile { return &f.check.report.Files[f.report] }
@@ -100,9 +123,6 @@ func (f *fileCheck) endRow() {
 
 // line is where the row stands, as a [Problem] has it.
 func (f *fileCheck) line() int {
-	if f.data.typed {
-		return f.counts().Rows + 1 + len(f.sink.refused)
-	}
 	return f.sink.start
 }
 

@@ -21,7 +21,7 @@ type rowWriter interface {
 	write(p []byte, endsRow bool) error
 }
 
-// csvSink passes a CSV file on to dst, byte for byte, and checks it on the way. Memory does not grow with the file,
+// csvSink passes a CSV file on to dst, byte for byte, and checks it on the way; fileTransform changes it behind that. Memory does not grow with the file,
 // however long its lines are. The file is complete only if finish returned nil. The first failure stays, so that a
 // producer that overlooks it cannot complete the file.
 //
@@ -49,7 +49,7 @@ type csvSink struct {
 
 	state     csvState
 	line      int    // physical line of the next byte, from 1
-	start     int    // line in which the record starts
+	start     int    // line in which the record starts; of typed rows, the number of the row
 	quoteLine int    // line in which the last quoted cell was opened
 	hollow    bool   // nothing is in it so far
 	cell      int    // index of the cell in the record

@@ -66,13 +66,14 @@ type InputFile struct {
 	Destination     Destination                `json:"destination"`
 	Mode            Mode                       `json:"mode,omitempty"` // "" is CREATE_UPDATE
 	Mapping         []Mapping                  `json:"attributesMapping,omitempty"`
-	Transformations transform.List             `json:"transformations,omitempty"` // what the server makes of the cells before it loads them
+	Transformations transform.List             `json:"transformations,omitempty"` // what the server makes of the cells before it loads them; RunOnce and Create take the kinds that it is known to have
 	Extra           map[string]json.RawMessage `json:"-"`
 
 	// EmptyCells declares what an empty cell does to an existing value. It is not sent: it tells the library.
 	EmptyCells EmptyCells `json:"-"`
 
-	// Local are transformations that run here, while the file is staged. They are not sent, and no stored definition has them.
+	// Local are transformations that run here, while the file is staged; nil for none. They are not sent: data for a stored
+	// definition has to bring its own, by its table or Transformed. Where the server fetches the file, they are an error.
 	Local *transform.Specification `json:"-"`
 
 	key string // of the custom table's struct that it was derived from

@@ -22,7 +22,9 @@ type ETLService struct{ c *Client }
 // Create stores a definition and returns its id (assumed: the call). What starts it: with a Schedule, the clock; with a
 // Location alone, a file that arrives there; and [ETLService.Trigger]. Of files that the server fetches, Compression says
 // how they lie there, which may not be the default. Tables may be named; the definition is stored with their ids, and
-// with the defaults of the fields at zero. It is repeated only after failures in which the server certainly did nothing.
+// with the defaults of the fields at zero. Transformations of kinds that the server is not known to have are refused, and
+// so is [InputFile.Local] where the server fetches the file: it never passes here. It is repeated only after failures in
+// which the server certainly did nothing.
 func (s *ETLService) Create(ctx context.Context, d Definition, opts ...CallOption) (string, error) {
 	r := request{op: "create ETL", method: http.MethodPost, path: pathETLs, answer: transport.Maybe}
 	if err := d.executable(); err != nil {
@@ -60,7 +62,8 @@ func (s *ETLService) List(ctx context.Context, opts ...CallOption) ([]Definition
 }
 
 // Replace replaces a stored definition (assumed: the call). It is completed as by Create. Of a definition that was read
-// by Get, everything that was not changed stays, fields that the library does not know included.
+// by Get, everything that was not changed stays, fields and kinds of transformations that the library does not know
+// included.
 func (s *ETLService) Replace(ctx context.Context, id string, d Definition, opts ...CallOption) error {
 	r := request{op: "replace ETL", method: http.MethodPut, path: pathETL, segments: []string{escape(id)},
 		answer: transport.Maybe, repeatable: true}

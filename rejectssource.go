@@ -12,7 +12,7 @@ import (
 
 // Source sets [Reject].SourceLine: the data that was imported is read alongside, once, in constant memory. It is matched
 // by its file name; what can be read only once has to be made again. The line is that of the file as it was sent, in
-// which a spreadsheet's first line may be missing.
+// which a spreadsheet's first line may be missing. A file that was transformed by its definition's Local needs [Transformed].
 //
 // assumed: rejects come in the order of the file, with the cells that it has. The first row with a reject's cells is
 // taken for it. Once a row is not found in that order, its line and those after it are 0.

@@ -160,27 +160,31 @@ func FromSlice[T any](rows []T) iter.Seq2[T, error] {
 }
 
 // Rows is a CSV file made of rows of this table while it is staged. Its columns are the fields of T that are sent,
-// without subscriptions and segmentations. The rows are read exactly once, and their first error ends the staging.
+// without subscriptions and segmentations. The rows are read exactly once, and their first error ends the staging. Those
+// of a table that is Transformed are transformed, unless it is given [OnServer]; [Refuse] sees them as they were.
 func (t *ProfileTable[T]) Rows(name string, rows iter.Seq2[T, error], opts ...RowsOption) Data {
 	return rowsOf(t.codec, t.rows.specification(), name, rows, opts)
 }
 
 // Rows is a CSV file made of records of this table while it is staged. Its columns are the fields of T that are sent.
-// The records are read exactly once, and their first error ends the staging.
+// The records are read exactly once, and their first error ends the staging. Those of a table that is Transformed are
+// transformed, unless it is given [OnServer]; [Refuse] sees them as they were.
 func (t *CustomTable[T]) Rows(name string, records iter.Seq2[T, error], opts ...RowsOption) Data {
 	return rowsOf(t.codec, t.rows.specification(), name, records, opts)
 }
 
 // InputFile derives how a file with this name is loaded into the table: each field that is sent from the column of
 // its name, without subscriptions and segmentations. The pattern may hold placeholders of the date. What cannot work,
-// such as a column that T does not have, fails when the definition is used.
+// such as a column that T does not have, fails when the definition is used. Of a table that is Transformed, it has the
+// specification as [InputFile.Local], or with [OnServer] as Transformations.
 func (t *ProfileTable[T]) InputFile(pattern string, opts ...ColumnOption) InputFile {
 	return inputFile(t.codec, t.rows.specification(), ProfileTableType, t.table, pattern, opts)
 }
 
 // InputFile derives how a file with this name is loaded into the table: each field that is sent from the column of
 // its name. The pattern may hold placeholders of the date. What cannot work, such as a column that T does not have,
-// fails when the definition is used.
+// fails when the definition is used. Of a table that is Transformed, it has the specification as [InputFile.Local], or
+// with [OnServer] as Transformations.
 func (t *CustomTable[T]) InputFile(pattern string, opts ...ColumnOption) InputFile {
 	return inputFile(t.codec, t.rows.specification(), CustomTableType, t.table, pattern, opts)
 }
@@ -252,6 +256,7 @@ func rowsOf[T any](c *codec[T], spec *transform.Specification, name string, rows
 		}
 		for next, err := range rows {
 			n++
+			sink.start = n
 			if err != nil {
 				return fmt.Errorf("actito: %s: row %d: %w", name, n, err)
 			}

@@ -75,7 +75,8 @@ type StagedFile struct {
 
 // Stage checks and compresses data without sending anything, in one pass and in constant memory. Calls that start an
 // import do so by themselves; staging apart shows problems early, and lets one reading serve several calls. Each Data
-// becomes an archive of its own, in which the CSV file is byte for byte what it was, but for what [FromExcel] repairs.
+// becomes an archive of its own, in which the CSV file is byte for byte what it was, but for what [FromExcel] repairs and
+// what [Transformed] changes.
 //
 // Files must be CSV (RFC 4180) with a header line, in UTF-8 or, with [Encoded], ISO-8859-1, without a byte-order mark;
 // line ends are LF or CRLF, the same throughout, and the last may be missing. Blank lines are refused: an empty cell of a

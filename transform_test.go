@@ -236,8 +236,8 @@ func TestATransformerServesManyGoroutines(t *testing.T) {
 			letter := string(rune('a' + i))
 			for range 300 {
 				got, err := tr.Apply(texts{Key: letter, part: part{"c"}})
-				assert.NoError(t, err)
 				assert.Equal(t, actito.Set(strings.ToUpper(letter)+"-c"), got.Opt)
+				assert.NoError(t, err)
 			}
 		})
 	}

@@ -74,11 +74,19 @@ func (p Place) applyColumns(c *columnConfig) { c.onServer = true }
 
 func (p Place) applyRows(c *rowsConfig) { c.columns = append(c.columns, p) }
 
-// AllowBoth lets an import transform these columns twice: here and then by its definition. It is refused otherwise, since
-// what one does may be what the other cannot read.
-func AllowBoth(columns ...string) ImportOption {
-	return importOption(func(im *importRun) { im.allowBoth = append(im.allowBoth, columns...) })
+// AllowBoth lets an import, or its check, transform these columns twice: here and then by its definition. It is refused
+// otherwise, since what one does may be what the other cannot read.
+func AllowBoth(columns ...string) interface {
+	ImportOption
+	CheckOption
+} {
+	return bothAllowed(columns)
 }
+
+type bothAllowed []string
+
+func (c bothAllowed) applyImport(im *importRun) { im.allowBoth = append(im.allowBoth, c...) }
+func (c bothAllowed) applyCheck(r *checkRun)    { c.applyImport(r.im) }
 
 // transformBy adds a specification to the one that is there, which has to be equal.
 func (d *Data) transformBy(spec *transform.Specification) {

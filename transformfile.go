@@ -75,6 +75,8 @@ func (t *fileTransform) write(p []byte, endsRow bool) error {
 	switch {
 	case err == nil:
 		return t.dst.write(t.end(), true)
+	case t.sink.goesOn(err, false):
+		return nil
 	case t.skipInvalid && t.sink.goOn == nil:
 		t.sink.leaveOut(err)
 		return nil
