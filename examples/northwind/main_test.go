@@ -20,7 +20,7 @@ func TestTheSampleIsLoadedInOrder(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out))
 	for _, want := range []string{
-		"firstName: \"\" → \"Élise\" (SPLIT {",
+		"firstName: \"\" → \"Élise\" (SPLIT)\n",
 		"country: \"France\" → \"FR\" (COUNTRY)\n",
 		"The order, by the foreign keys of the tables: customers.csv, orders.csv, order_details.csv\n",
 		"customers.csv            6 read =    6 created +    0 updated +    0 rejected\n",
