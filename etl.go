@@ -22,9 +22,10 @@ type ETLService struct{ c *Client }
 // Create stores a definition and returns its id (assumed: the call). What starts it: with a Schedule, the clock; with a
 // Location alone, a file that arrives there; and [ETLService.Trigger]. Of files that the server fetches, Compression says
 // how they lie there, which may not be the default. Tables may be named; the definition is stored with their ids, and
-// with the defaults of the fields at zero. Transformations of kinds that the server is not known to have are refused, and
-// so is [InputFile.Local] where the server fetches the file: it never passes here. It is repeated only after failures in
-// which the server certainly did nothing.
+// with the defaults of the fields at zero. Several files must be in an order that their foreign keys allow, as
+// [ETLService.Ordered] gives it. Transformations of kinds that the server is not known to have are refused, and so is
+// [InputFile.Local] where the server fetches the file: it never passes here. It is repeated only after failures in which
+// the server certainly did nothing.
 func (s *ETLService) Create(ctx context.Context, d Definition, opts ...CallOption) (string, error) {
 	r := request{op: "create ETL", method: http.MethodPost, path: pathETLs, answer: transport.Maybe}
 	if err := d.executable(); err != nil {
@@ -121,6 +122,9 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 // A file that [SplitAbove] cuts takes an import for each part. They are reserved together, and sent in order; the
 // Execution then has Parts. Where one fails, the error names it, later ones are not sent, and the Execution beside the
 // error has the Parts that were started.
+//
+// Of several files, order and parents are checked as by RunOnce, by the stored definition: its order cannot be changed here,
+// so that one in which rows would be rejected is a ValidationError too. [LookUpParents] with -1 starts it all the same.
 //
 // Each import carries a mark, by which it is found again: behind a one shot's name, and in the names of ZIP archives.
 func (s *ETLService) Trigger(ctx context.Context, etlID string, opts ...ImportOption) (*Execution, error) {

@@ -1,8 +1,6 @@
 package actito
 
-import (
-	"context"
-)
+import "context"
 
 // defaultLookUps is how many parents are looked up for an import.
 const defaultLookUps = 20
@@ -30,9 +28,9 @@ func (im *importRun) checkOrder(ctx context.Context) (err error) {
 		return nil
 	}
 	advice := "put the definition's files in the order that ETLs.Ordered gives"
-	if im.definition == nil {
-		advice = "Replace the definition by one with its files in the order that ETLs.Ordered gives, or if Actito has all those rows already, leave them to it with LookUpParents(-1)"
+	if im.etlID != "" {
+		advice = "Replace the definition by one with its files in the order that ETLs.Ordered gives"
 	}
-	im.references, err = im.c.checkOrder(ctx, im.loaded, advice)
+	im.references, err = im.c.checkOrder(ctx, im.loaded, advice+", or if Actito has all those rows already, leave them to it with LookUpParents(-1)")
 	return err
 }

@@ -317,3 +317,25 @@ func TestAnyFilesAreLoadedInTheOrderOfOrdered(t *testing.T) {
 		require.Equal(rt, len(files), e.Totals().Read)
 	})
 }
+
+// A stored definition may name tables in a way that is not known here, or that this key does not see.
+func TestWhatAStoredDefinitionSaysOtherwiseIsLeftToTheServer(t *testing.T) {
+	t.Parallel()
+	for name, destination := range map[string]string{
+		"a table of another kind":    `{"tableType":"SEGMENT_TABLE","tableId":"1"}`,
+		"a table that is not listed": `{"tableType":"CUSTOM_TABLE","tableId":"gone"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			b := newChain(t, actito.WithLogger(newLogger(&log)))
+			id, err := b.client.ETLs.Create(t.Context(), inOrder("customers orders"))
+			require.NoError(t, err)
+			b.Fail(actitotest.OpETLGet, jsonAnswer(`{"id":"`+id+`","inputFiles":[{"fileNamePattern":"orders.csv","destination":`+destination+`},
+				{"fileNamePattern":"customers.csv","destination":{"tableType":"PROFILE_TABLE","tableId":"16"}}]}`))
+			e, err := b.client.ETLs.Trigger(t.Context(), id, append(dataOf("customers orders"), actito.Loads("Customers", ordersID))...)
+			b.loads(t, e, err)
+			require.Equal(t, strings.Contains(destination, "gone"), strings.Contains(log.String(), "not checked whether files are loaded"))
+		})
+	}
+}

@@ -11,6 +11,9 @@ import (
 // [InputFile], and every InputFile that is not Optional must get one; they are loaded in the order of the definition.
 // Tables may be named; their ids are looked up. What Compression, Encoding and Format leave open is that of the files. A
 // definition with a Schedule is refused: store it with Create. Otherwise it is like [ETLService.Trigger].
+//
+// Of several files, none may be loaded before one that its rows refer to by a foreign key, nor refer to rows that are not
+// there: see [ETLService.Ordered] and [LookUpParents].
 func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOption) (*Execution, error) {
 	im := newImport(s.c, "run one shot", opts)
 	im.path = pathExecutions
