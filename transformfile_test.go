@@ -9,10 +9,12 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/text/encoding/charmap"
+	"pgregory.net/rapid"
 
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/transform"
@@ -285,4 +287,54 @@ func gzipped(t testing.TB, text string) string {
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	return b.String()
+}
+
+// Whatever is in a file, and however it is written, only the cells that a transformation acts on change.
+func TestOtherCellsOfAFileStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	spec := specOf(t, transform.Constant("new").On("b"), transform.Constant("end").On("added"), transform.Drop().On("c"))
+	cell := rapid.StringOfN(rapid.SampledFrom([]rune("aé ÿþï»¿\",;\t\n=\u00a0")), 0, 12, -1)
+	rapid.Check(t, func(rt *rapid.T) {
+		separator := rapid.SampledFrom([]byte{',', ';', '\t', '|'}).Draw(rt, "separator")
+		encoding := rapid.SampledFrom([]actito.Encoding{actito.UTF8, actito.ISO88591}).Draw(rt, "encoding")
+		var csvFile bytes.Buffer
+		w := csv.NewWriter(&csvFile)
+		w.Comma, w.UseCRLF = rune(separator), rapid.Bool().Draw(rt, "CRLF")
+		want := [][]string{{"a", "b", "d", "added"}}
+		require.NoError(rt, w.Write([]string{"a", "b", "c", "d"}))
+		for range rapid.IntRange(1, 5).Draw(rt, "rows") {
+			row := rapid.SliceOfN(cell, 4, 4).Draw(rt, "row")
+			require.NoError(rt, w.Write(row))
+			want = append(want, []string{row[0], "new", row[3], "end"})
+		}
+		w.Flush()
+		text := csvFile.Bytes()
+		if encoding == actito.ISO88591 {
+			text = latin1(t, csvFile.String())
+		}
+		// In pieces of any length.
+		source := iotest.OneByteReader(bytes.NewReader(text))
+		staged, err := actito.Stage(t.Context(), actito.DataReader("a.csv", source, actito.SeparatedBy(separator), actito.Encoded(encoding), actito.Transformed(spec)))
+		if err != nil {
+			require.ErrorContains(rt, err, "is UTF-8") // as it can look
+			return
+		}
+		defer staged.Close()
+		got := actito.TextOf(rt, staged)
+		if encoding == actito.ISO88591 {
+			decoded, err := charmap.ISO8859_1.NewDecoder().String(got)
+			require.NoError(rt, err)
+			got = decoded
+		}
+		r := csv.NewReader(strings.NewReader(got))
+		r.Comma = rune(separator)
+		records, err := r.ReadAll()
+		require.NoError(rt, err)
+		for _, row := range want { // encoding/csv reads a line end within a cell as a line feed
+			for i := range row {
+				row[i] = strings.ReplaceAll(row[i], "\r\n", "\n")
+			}
+		}
+		require.Equal(rt, want, records)
+	})
 }
