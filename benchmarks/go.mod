@@ -6,6 +6,7 @@ require (
 	github.com/actito-go/actito v0.0.0
 	github.com/gocarina/gocsv v0.0.0-20240520201108-78e41c74b4b1
 	github.com/jszwec/csvutil v1.10.0
+	golang.org/x/text v0.43.0
 	golang.org/x/time v0.16.0
 )
 
