@@ -17,6 +17,7 @@ import (
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
 	"github.com/actito-go/actito/quota/filequota"
+	"github.com/actito-go/actito/transform"
 )
 
 // The functions below are the README's code. TestTheDocumentsCodeIsTested holds the two together; the others run it.
@@ -196,6 +197,39 @@ func readmeRepair(ctx context.Context, client *actito.Client, customers *actito.
 	return err
 }
 
+func readmeTransformed(ctx context.Context, customers *actito.ProfileTable[Customer]) error {
+	spec, err := transform.New(
+		transform.NullWords("NULL", "N/A").On("gsmNumber"),
+		transform.TitleCase().On("firstName"),
+		transform.Email().On("emailAddress"),
+	)
+	if err != nil {
+		return err
+	}
+	customers, err = customers.Transformed(spec) // from here on Upsert, Rows and InputFile apply it
+	if err != nil {
+		return err
+	}
+	_, err = customers.Upsert(ctx, Customer{ID: "C7", Email: "<Eva@Example.com>", FirstName: "EVA", Phone: actito.Set("N/A")})
+	return err
+}
+
+func readmeOrdered(ctx context.Context, client *actito.Client, customers, orders tabled) error {
+	definition, err := client.ETLs.Ordered(ctx, actito.Definition{
+		Name:  "shop",
+		Files: []actito.InputFile{orders.InputFile("orders.csv"), customers.InputFile("customers.csv")},
+	})
+	if err != nil {
+		return err
+	}
+	exec, err := client.ETLs.RunOnce(ctx, definition, actito.DataFile("orders.csv"), actito.DataFile("customers.csv"))
+	if err != nil {
+		return err
+	}
+	_, err = client.Executions.Wait(ctx, exec)
+	return err
+}
+
 func TestTheDocumentsCodeIsTested(t *testing.T) {
 	t.Parallel()
 	unindented := func(file string) string {
@@ -212,6 +246,8 @@ func TestTheDocumentsCodeIsTested(t *testing.T) {
 		"README.md":               {"readme_test.go", feeds},
 		"docs/from-v4-imports.md": {"docs_test.go"},
 		"docs/real-time.md":       {feeds},
+		"docs/several-files.md":   {"docs_imports_test.go"},
+		"docs/transformations.md": {"docs_imports_test.go"},
 	} {
 		var tested string
 		for _, file := range source {
@@ -244,6 +280,12 @@ func TestTheREADMEsCodeRuns(t *testing.T) {
 	_, kept := server.Profile("Customers", "customerID", "C1085")
 	require.True(t, kept)
 
+	require.NoError(t, readmeTransformed(t.Context(), customers))
+	eva, kept := server.Profile("Customers", "customerID", "C7")
+	require.True(t, kept)
+	require.Equal(t, "Eva@example.com", eva.Attributes["emailAddress"])
+	require.NotContains(t, eva.Attributes, "gsmNumber")
+
 	require.NoError(t, readmeRunOnce(t.Context(), client, customers, all(Customer{ID: "C2", Email: "bob@example.com"})))
 	err = readmeRunOnce(t.Context(), client, customers, all(Customer{ID: "C3", Email: "no address"}))
 	require.ErrorIs(t, err, actito.ErrRowsRejected)
@@ -253,6 +295,16 @@ func TestTheREADMEsCodeRuns(t *testing.T) {
 	err = readmeTrigger(t.Context(), client)
 	require.ErrorIs(t, err, actito.ErrNotFound, "the ETL is unknown, and no Loads names its tables")
 	require.ErrorContains(t, err, "Loads")
+
+	orders, err := actito.Records[struct {
+		ID       string `actito:"orderId,key"`
+		Customer string `actito:"customerID"`
+	}](client, "Orders")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile("customers.csv", []byte("customerID,emailAddress,firstName,birthDate,gsmNumber\nC8,fay@example.com,Fay,,\n"), 0o600))
+	require.NoError(t, os.WriteFile("orders.csv", []byte("orderId,customerID\nO1,C8\n"), 0o600))
+	require.NoError(t, readmeOrdered(t.Context(), client, customers, orders))
+	require.Len(t, server.Records("Orders"), 1)
 }
 
 func TestTheREADMEsCodeForJobsRuns(t *testing.T) {
