@@ -117,6 +117,7 @@ type importRun struct {
 	splits     bool  // SplitAbove was given
 	splitAbove int64 // bytes
 	prepared   func(Handle) error
+	renews     bool // prepared takes another Handle, if a reservation is made once more
 
 	// What assign finds, if the definition is known.
 	plan    map[string]*InputFile // of the files that were given, by their names
@@ -166,25 +167,11 @@ func (im *importRun) check() error {
 
 // run is the way of every import: assign files → stage → parts → reserve → send → settle.
 func (im *importRun) run(ctx context.Context) (*Execution, error) {
-	if err := im.check(); err != nil {
-		return nil, err
-	}
-	if err := im.assign(); err != nil {
-		return nil, err
-	}
-	tables, err := im.tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	files, discard, err := im.stage(ctx)
+	files, parts, discard, err := im.ready(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer discard()
-	parts, err := im.parts(ctx, files, tables)
-	if err != nil {
-		return nil, err
-	}
 	if im.c.dryRun {
 		im.c.log.LogAttrs(ctx, slog.LevelInfo, "actito: dry run, not sent", slog.String("op", im.op),
 			slog.Int("files", len(files)), slog.Int("rows", rowsOfFiles(files)), slog.Int64("bytes", bytesOf(parts)))
@@ -195,6 +182,28 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 		exec.Refused = refusedOf(files)
 	}
 	return exec, err
+}
+
+// ready is the part of that way on which nothing is counted or sent.
+func (im *importRun) ready(ctx context.Context) (files []StagedFile, parts []*part, discard func(), err error) {
+	if err := im.check(); err != nil {
+		return nil, nil, nil, err
+	}
+	if err := im.assign(); err != nil {
+		return nil, nil, nil, err
+	}
+	tables, err := im.tables(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if files, discard, err = im.stage(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	if parts, err = im.parts(ctx, files, tables); err != nil {
+		discard()
+		return nil, nil, nil, err
+	}
+	return files, parts, discard, nil
 }
 
 func refusedOf(files []StagedFile) []Refusal {

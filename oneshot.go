@@ -12,6 +12,14 @@ import (
 // Tables may be named; their ids are looked up. What Compression, Encoding and Format leave open is that of the files. A
 // definition with a Schedule is refused: store it with Create. Otherwise it is like [ETLService.Trigger].
 func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOption) (*Execution, error) {
+	im, err := s.oneShot(ctx, d, opts)
+	if err != nil {
+		return nil, err
+	}
+	return im.run(ctx)
+}
+
+func (s *ETLService) oneShot(ctx context.Context, d Definition, opts []ImportOption) (*importRun, error) {
 	im := newImport(s.c, "run one shot", opts)
 	im.path = pathExecutions
 	if d.raw != nil {
@@ -33,7 +41,7 @@ func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOp
 		}
 		im.files, im.location, im.definition = d.Files, d.Location, &d
 	}
-	return im.run(ctx)
+	return im, nil
 }
 
 // complete checks a definition and fills in what the library knows: table ids and defaults. A format is left as it is.

@@ -218,6 +218,9 @@ func rowsOf[T any](c *codec[T], name string, rows iter.Seq2[T, error], opts []Ro
 		if err := sink.writeHeader(ctx, cols.header(), line); err != nil {
 			return err
 		}
+		if c.keyField != nil {
+			sink.keyColumn = c.keyField.name
+		}
 		row := cols.row // one for all, so that a row costs no allocation
 		n := 0
 		leaveOut := func(reason string, err error) {

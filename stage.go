@@ -56,6 +56,7 @@ type StagedFile struct {
 	Refused     []Refusal   // rows that were left out; of a Data that was split, all are with the first part
 
 	header     []string          // column names, in the file's order
+	keyColumn  string            // of which Refused has the text; "" if of none
 	separator  byte              // of the cells
 	empty      EmptyCells        // as declared for its rows
 	lineEnd    string            // of the records, "\n" or "\r\n"; "" if none of them has one
@@ -144,7 +145,7 @@ func (b bounds) pack(ctx context.Context, d Data) (files []StagedFile, err error
 		f := &files[i]
 		f.separator, f.empty, f.header, f.lineEnd, f.Encoding = sink.separator, d.blanks.empty, sink.header, sink.lineEnd, sink.encoding
 	}
-	files[0].Refused, files[0].empties = sink.refused, sink.empties
+	files[0].Refused, files[0].empties, files[0].keyColumn = sink.refused, sink.empties, sink.keyColumn
 	return files, nil
 }
 
