@@ -81,7 +81,8 @@ func (s *ETLService) RunSequence(ctx context.Context, seq Sequence, opts ...Sequ
 // ResumeSequence continues a sequence whose process is gone, from the latest state that [SaveState] was given. The
 // sequence is given again, with its data. Steps that have ended are not run again, steps that run are waited for, and of
 // one that may have started [ExecutionService.Reconcile] finds out whether it did. If nobody can tell, it is not started
-// again, nor are those that need it: settle it as the error says, and resume once more. A step that did not start, because
+// again, nor are those that need it: settle it as the error says, and resume once more; of one that did not start, where the
+// service does not list its executions, take the Handle out of the state. A step that did not start, because
 // it was refused or a needed one was not loaded, is tried again. The data of a step that may have started has to be the
 // same as before.
 func (s *ETLService) ResumeSequence(ctx context.Context, seq Sequence, state SequenceState, opts ...SequenceOption) (*SequenceReport, error) {

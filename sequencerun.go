@@ -44,8 +44,11 @@ func (s *ETLService) runSequence(ctx context.Context, seq Sequence, from *Sequen
 			return r.report, err
 		}
 	}
-	if err := r.ready(ctx); err != nil || s.c.dryRun {
-		return r.report, errors.Join(err, ctx.Err())
+	if err := r.ready(ctx); err != nil {
+		return r.report, err
+	}
+	if s.c.dryRun {
+		return r.report, ctx.Err()
 	}
 	if from != nil {
 		if err := r.resume(ctx, *from); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // stepRun is a step of a sequence that runs.
@@ -65,7 +66,7 @@ func (s *stepRun) ready(ctx context.Context) error {
 func (s *stepRun) settle(ctx context.Context) {
 	var calls []Handle
 	if h := s.saved.Handle; h != nil {
-		if calls = h.Parts; len(calls) == 0 {
+		if calls = slices.Clone(h.Parts); len(calls) == 0 {
 			calls = []Handle{*h}
 		}
 	}
@@ -74,22 +75,43 @@ func (s *stepRun) settle(ctx context.Context) {
 			e := &Execution{ID: id, ETLID: s.ETL}
 			if i < len(calls) {
 				e.Sent = calls[i].sent()
+				s.book(ctx, calls[i], e)
 			}
 			s.found = append(s.found, e)
 		}
 		return
 	}
 	found, some := make([]*Execution, len(calls)), false
-	for i, call := range calls {
-		e, err := s.c.Executions.Reconcile(ctx, call)
-		if err != nil && !errors.Is(err, ErrNotStarted) {
-			s.report.State, s.report.Err = StepUnknown, err
-			return
+	for i := range calls {
+		e, err := s.c.Executions.Reconcile(ctx, calls[i])
+		switch {
+		case err == nil:
+			found[i], some, calls[i].ExecutionID = e, true, e.ID
+		case errors.Is(err, ErrNotStarted):
+			calls[i].NotSent = true
+		default:
+			s.report.State, s.report.Err = StepUnknown, errors.Join(s.report.Err, err)
 		}
-		found[i], some = e, some || e != nil
 	}
-	if s.found = found; !some {
-		s.found, s.saved.Handle, s.saved.Reserved = nil, nil, nil
+	switch {
+	case s.report.Err == nil && !some:
+		s.saved.Handle, s.saved.Reserved = nil, nil
+		return
+	case s.report.Err == nil:
+		s.found = found
+	}
+	if len(calls) > 1 { // what is known of the parts stays known
+		h := *s.saved.Handle
+		h.Parts = calls
+		s.saved.Handle = &h
+	}
+}
+
+// book sees to it that an import is in the ledger which the former run may not have recorded.
+func (s *stepRun) book(ctx context.Context, h Handle, e *Execution) {
+	r := &reconciliation{c: s.c, began: time.Now()}
+	if h.ExecutionID == "" && r.check(ctx, h) == nil {
+		r.started(ctx, h, e)
 	}
 }
 
