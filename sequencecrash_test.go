@@ -157,7 +157,7 @@ func TestASequenceSurvivesADeathAtEachContact(t *testing.T) {
 					return
 				}
 				require.Error(t, err, "contact %d", last)
-				m, report, err = live(t, b, books, halves, m.state, 0)
+				_, report, err = live(t, b, books, halves, m.state, 0)
 				held := 0
 				if slices.Contains(world, actitotest.ExecutionListMissing) && errors.Is(err, actito.ErrOutcomeUnknown) {
 					held = 1

@@ -49,7 +49,7 @@ func TestOfAStepWithSeveralFilesOrphansAreInOne(t *testing.T) {
 				require.ErrorContains(t, report.Step("both").Err, tt.want)
 				got := b.filesSent(t)
 				delete(got, "customers.csv")
-				require.Equal(t, len(tt.files), len(got))
+				require.Len(t, got, len(tt.files))
 				for name, text := range tt.files {
 					require.Equal(t, text, got[name])
 				}
