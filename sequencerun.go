@@ -55,7 +55,6 @@ func (s *ETLService) runSequence(ctx context.Context, seq Sequence, from *Sequen
 			return r.report, err
 		}
 	}
-	defer r.giveUp(ctx) // also when a callback panics
 	if err := r.reserve(ctx); err != nil {
 		return r.report, err
 	}
@@ -200,15 +199,6 @@ func (r *sequenceRun) stops(ctx context.Context) error {
 		return r.halted
 	}
 	return ctx.Err()
-}
-
-// giveUp frees what was reserved for steps that did not start.
-func (r *sequenceRun) giveUp(ctx context.Context) {
-	for _, s := range r.steps {
-		if !s.settled {
-			giveUp(ctx, s.parts)
-		}
-	}
 }
 
 func (r *sequenceRun) discard() {

@@ -1,16 +1,19 @@
 package actito_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/actitotest"
 )
 
 // saving keeps the latest state as JSON.
@@ -99,4 +102,55 @@ func TestAnErrorOfSaveStateStopsTheSequence(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAReservationLastsUntilItsStepStarts(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		server := newChain(t, actitotest.WithImportTimes(time.Minute, time.Hour)).Server
+		b := newBulk(t, server, actito.WithQuota(actito.Quota{Limit: 1}))
+		other := sequence(0).Steps[1]
+		time.AfterFunc(50*time.Minute, func() {
+			_, err := b.client.ETLs.RunOnce(t.Context(), *other.Definition, other.Import...)
+			require.ErrorIs(t, err, actito.ErrQuotaExceeded)
+		})
+		report, err := b.client.ETLs.RunSequence(t.Context(), sequence(actito.WithoutOrphans))
+		require.ErrorIs(t, err, actito.ErrRowsRejected)
+		require.Equal(t, actito.Account{Rows: 8, Accepted: 5, Rejected: 1, Refused: 2}, report.Account())
+	})
+}
+
+func TestOfAProcessThatDiedNothingIsReservedOnceItsDayIsOver(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b, books := newChain(t, actitotest.WithImportTimes(time.Minute, time.Hour)), actito.NewMemoryStore(time.Now)
+		m, _, _ := live(t, b, books, halves, nil, 0)
+		total := m.contacts
+		time.Sleep(48 * time.Hour)
+		_, _, err := live(t, b, books, halves, nil, total/2)
+		require.Error(t, err)
+		u, err := books.Usage(t.Context(), "1/"+ordersID)
+		require.NoError(t, err)
+		require.Equal(t, 2, u.Held)
+		time.Sleep(25 * time.Hour)
+		u, err = books.Usage(t.Context(), "1/"+ordersID)
+		require.NoError(t, err)
+		require.Zero(t, u.Held)
+	})
+}
+
+func TestAResumedSequenceCountsWhatAnotherLedgerHad(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		before := newChain(t, actitotest.WithImportTimes(time.Minute, 10*time.Minute))
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+		defer cancel()
+		var state []byte
+		_, err := before.client.ETLs.RunSequence(ctx, sequence(actito.WithoutOrphans), saving(t, &state))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		after := newBulk(t, before.Server)
+		_, err = after.client.ETLs.ResumeSequence(t.Context(), sequence(actito.WithoutOrphans), stateOf(t, state))
+		require.ErrorIs(t, err, actito.ErrRowsRejected)
+		require.Len(t, after.Imports(), 3)
+		for _, table := range []string{"Customers", "Orders", "Lines"} {
+			after.counted(t, table, 1, 0)
+		}
+	})
 }

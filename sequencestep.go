@@ -21,11 +21,10 @@ type stepRun struct {
 	rejected map[cellRef]map[string]struct{} // values in rows that were not loaded, where other steps look for them
 	unread   error                           // why they are not known
 
-	saved   *SavedStep   // in the run's state; only its step changes it, under the run's lock
-	report  *StepReport  // in the run's report
-	found   []*Execution // what a former run started, by parts; nil for one that it did not
-	settled bool         // its reservations are
-	done    chan struct{}
+	saved  *SavedStep   // in the run's state; only its step changes it, under the run's lock
+	report *StepReport  // in the run's report
+	found  []*Execution // what a former run started, by parts; nil for one that it did not
+	done   chan struct{}
 }
 
 // fails names the step in an error that ends the sequence before anything is sent.
@@ -189,7 +188,6 @@ func (s *stepRun) leave(ctx context.Context, state StepState, why error) {
 	}
 	s.report.State, s.report.Err = state, why
 	giveUp(ctx, s.parts)
-	s.settled = true
 }
 
 // start starts what of it was not started, and saves what came of it. What certainly did not start is as if it never was.
@@ -205,7 +203,6 @@ func (s *stepRun) start(ctx context.Context) (*Execution, error) {
 	for i, e := range s.found {
 		s.parts[i].started = e
 	}
-	s.settled = true
 	exec, err := s.im.start(ctx, s.parts)
 	unknown, doubted := errors.AsType[*OutcomeUnknownError](err)
 	_ = s.seq.saveState(func() error { // its error is kept there
