@@ -61,6 +61,7 @@ type csvSink struct {
 	rows      int       // complete records after the header
 	empties   []int     // empty cells of each column, of files that are checked
 	refused   []Refusal // rows that were left out
+	keyColumn string    // of which the refusals have the text; "" if of none
 }
 
 type csvState uint8

@@ -89,8 +89,8 @@ func docsOrdered(ctx context.Context, client *actito.Client, customers, orders, 
 	}
 	exec, err = client.Executions.Wait(ctx, exec)
 	if failed, ok := errors.AsType[*actito.ImportError](err); ok && errors.Is(err, actito.ErrImportFailed) {
-		fmt.Println(failed.Again())                                                                 // customers.csv, orders.csv, lines.csv
-		exec, err = client.ETLs.RunOnce(ctx, definition, append(mended, actito.Repeats(failed))...) // mended: their data
+		fmt.Println(failed.Again()) // customers.csv, orders.csv, lines.csv
+		exec, err = client.ETLs.RunOnce(ctx, definition, append(mended, actito.Repeats(failed))...)
 	}
 	_ = exec
 	return err

@@ -45,6 +45,8 @@ var (
 	ErrNoRows = errors.New("actito: no rows to import")
 	// ErrRowsRejected: the import ended and the server rejected rows.
 	ErrRowsRejected = errors.New("actito: rows rejected")
+	// ErrRowsRefused: rows of a step of a [Sequence] were refused or held back before it was sent.
+	ErrRowsRefused = errors.New("actito: rows refused before sending")
 	// ErrImportFailed: the import ended and did not load a file.
 	ErrImportFailed = errors.New("actito: import failed")
 	// ErrRowsUnaccounted: the server's numbers do not add up to the rows that were sent, or to the rejects that it hands out.
@@ -198,9 +200,11 @@ type QuotaError struct {
 	Held    int  // started, outcome unknown; they count
 	Kept    int  // of the limit, for [Urgent] imports only
 	Closed  bool // Actito refused an import although the ledger had room, and the table is closed until ResetAt
-	Needed  int  // imports that one takes which [SplitAbove] cut into several; 0: one
+	Needed  int  // imports that one takes which [SplitAbove] cut into several, or that a [Sequence] takes; 0: one
 	ResetAt time.Time
 	Err     error // Actito's refusal, where it counts more imports than the ledger
+
+	sequence bool // Needed is what a sequence takes
 }
 
 func (e *QuotaError) Error() string {
@@ -218,7 +222,11 @@ func (e *QuotaError) Error() string {
 	booked := e.Used + e.Held
 	switch {
 	case e.Needed > 0:
-		needed = fmt.Sprintf(", so that %d are left and this one, cut by SplitAbove, needs %d", max(0, e.Limit-e.Kept-booked), e.Needed)
+		who := "this one, cut by SplitAbove,"
+		if e.sequence {
+			who = "the sequence"
+		}
+		needed = fmt.Sprintf(", so that %d are left and %s needs %d", max(0, e.Limit-e.Kept-booked), who, e.Needed)
 		if e.Kept > 0 {
 			kept = fmt.Sprintf(", %d kept for Urgent imports", e.Kept)
 		}

@@ -128,6 +128,14 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 //
 // Each import carries a mark, by which it is found again: behind a one shot's name, and in the names of ZIP archives.
 func (s *ETLService) Trigger(ctx context.Context, etlID string, opts ...ImportOption) (*Execution, error) {
+	im, err := s.triggered(ctx, etlID, opts)
+	if err != nil {
+		return nil, err
+	}
+	return im.run(ctx)
+}
+
+func (s *ETLService) triggered(ctx context.Context, etlID string, opts []ImportOption) (*importRun, error) {
 	im := newImport(s.c, "trigger ETL", opts)
 	if etlID == "" {
 		return nil, &ValidationError{Column: "etl", Rule: "empty-etl", Detail: "the ETL's id is empty"}
@@ -140,5 +148,5 @@ func (s *ETLService) Trigger(ctx context.Context, etlID string, opts ...ImportOp
 		return nil, fmt.Errorf("actito: which tables does ETL %s load? Its definition cannot be read, so name them with Loads: %w", etlID, err)
 	}
 	im.path, im.segments, im.etlID = pathTrigger, []string{escape(etlID)}, etlID
-	return im.run(ctx)
+	return im, nil
 }

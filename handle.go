@@ -117,7 +117,17 @@ func (h Handle) String() string {
 // It must return within the 15 minutes of the reservation. One that runs out before the first byte, as at midnight, is
 // not made again, since the handle names it: the error matches [ErrReservationLost], and the import can be started anew.
 func OnPrepared(f func(Handle) error) ImportOption {
-	return importOption(func(im *importRun) { im.prepared = f })
+	return importOption(func(im *importRun) {
+		if im.prepared = nil; f == nil {
+			return
+		}
+		im.prepared = func(h Handle) error {
+			if err := f(h); err != nil {
+				return fmt.Errorf("actito: OnPrepared ended the import: %w", err)
+			}
+			return nil
+		}
+	})
 }
 
 // A mark is what an import carries that no other does. It is plain text that may stand in names. The same letters

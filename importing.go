@@ -118,11 +118,13 @@ type importRun struct {
 	splits     bool     // SplitAbove was given
 	splitAbove int64    // bytes
 	prepared   func(Handle) error
-	lookUps    int // parents; negative: parents are not checked
+	lookUps    int  // parents; negative: parents are not checked
+	orphans    bool // nor here: imports before this one may load them
 	oneArchive bool
 	repeats    bool // Repeats was given
 	failed     *ImportError
 	force      bool
+	renews     bool // prepared takes another Handle, if a reservation is made once more
 
 	// What assign finds, if the definition is known.
 	plan    map[string]*InputFile // of the files that were given, by their names
@@ -179,38 +181,11 @@ func (im *importRun) check() error {
 
 // run is the way of every import: assign files → stage → parts → reserve → send → settle.
 func (im *importRun) run(ctx context.Context) (*Execution, error) {
-	if err := im.check(); err != nil {
-		return nil, err
-	}
-	if err := im.assign(); err != nil {
-		return nil, err
-	}
-	if err := im.checkRepeat(); err != nil {
-		return nil, err
-	}
-	tables, err := im.tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := im.checkOrder(ctx); err != nil {
-		return nil, err
-	}
-	files, discard, err := im.stage(ctx)
+	files, parts, discard, err := im.ready(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer discard()
-	if err := im.checkParents(ctx, files); err != nil {
-		return nil, err
-	}
-	if im.archive, err = im.bundle(files); err != nil {
-		return nil, err
-	}
-	defer im.archive.Close()
-	parts, err := im.parts(ctx, files, tables)
-	if err != nil {
-		return nil, err
-	}
 	if im.c.dryRun {
 		im.c.log.LogAttrs(ctx, slog.LevelInfo, "actito: dry run, not sent", slog.String("op", im.op),
 			slog.Int("files", len(files)), slog.Int("rows", rowsOfFiles(files)), slog.Int64("bytes", bytesOf(parts)))
@@ -221,6 +196,42 @@ func (im *importRun) run(ctx context.Context) (*Execution, error) {
 		exec.Refused = refusedOf(files)
 	}
 	return exec, err
+}
+
+// ready is the part of that way on which nothing is counted or sent.
+func (im *importRun) ready(ctx context.Context) (files []StagedFile, parts []*part, discard func(), err error) {
+	if err := im.check(); err != nil {
+		return nil, nil, nil, err
+	}
+	if err := im.assign(); err != nil {
+		return nil, nil, nil, err
+	}
+	if err := im.checkRepeat(); err != nil {
+		return nil, nil, nil, err
+	}
+	tables, err := im.tables(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := im.checkOrder(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	files, unstage, err := im.stage(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	discard = func() {
+		unstage()
+		_ = im.archive.Close()
+	}
+	if err = im.checkParents(ctx, files); err == nil {
+		parts, err = im.parts(ctx, files, tables)
+	}
+	if err != nil {
+		discard()
+		return nil, nil, nil, err
+	}
+	return files, parts, discard, nil
 }
 
 func refusedOf(files []StagedFile) []Refusal {

@@ -17,6 +17,7 @@ import (
 
 // part is one of the calls that an import takes: all of it, unless SplitAbove cut a file.
 type part struct {
+	im         *importRun
 	number, of int
 	files      []StagedFile
 	tableIDs   []string   // of the files; "" where the definition is not known
@@ -25,6 +26,10 @@ type part struct {
 	content    [sha256.Size]byte
 	mark       string // of the Handle
 	form       *multipart.Form
+
+	// Of a part that waits for other imports to end:
+	id      string // of the reservation; "" for a new one
+	lasting bool   // the reservation may lie until its unit does not count any more
 
 	booking *booking
 	started *Execution // in place of a booking: by a former call with the same key
@@ -40,7 +45,7 @@ func (im *importRun) parts(ctx context.Context, files []StagedFile, tables []tab
 	}
 	var parts []*part
 	for i, files := range calls {
-		p := &part{number: i + 1, of: len(calls), files: files, tables: tables, once: im.once}
+		p := &part{im: im, number: i + 1, of: len(calls), files: files, tables: tables, once: im.once}
 		if i > 0 && p.once != "" {
 			// The first has the key of an import that is not cut, so that one excludes the other.
 			p.once = fmt.Sprintf("%s part %d", im.once, p.number)
@@ -141,7 +146,12 @@ func (im *importRun) fill(p *part) error {
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(definition)), nil }})
 	}
 	sent := p.files
-	if im.archive != nil {
+	if im.oneArchive {
+		_ = im.archive.Close() // of rows of which some were held back since
+		var err error
+		if im.archive, err = im.bundle(p.files); err != nil {
+			return err
+		}
 		sent = im.archive.files
 	}
 	for i := range sent {

@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -28,25 +29,27 @@ const (
 
 // start books the import, all parts of it before the first is sent, sends them, and settles what became of each.
 func (im *importRun) start(ctx context.Context, parts []*part) (*Execution, error) {
-	if err := im.bookAll(ctx, parts); err != nil {
+	if err := bookAll(ctx, parts); err != nil {
 		return nil, err
 	}
 	toSend := slices.ContainsFunc(parts, func(p *part) bool { return p.started == nil })
 	if im.prepared != nil && toSend {
-		if err := im.handOut(ctx, parts); err != nil {
-			return nil, fmt.Errorf("actito: OnPrepared ended the import: %w", err)
+		if err := im.handOut(ctx, parts, 0); err != nil {
+			return nil, err
 		}
 	}
 	progress := &reporter{report: im.progress, p: Progress{Phase: Uploading, Rows: rowsOfParts(parts), Total: bytesOf(parts)}}
 	defer progress.end()
 	whole := &Execution{ETLID: im.etlID, AlreadyStarted: true}
 	for i, p := range parts {
-		exec, err := im.startPart(ctx, p, progress)
+		exec, err := im.startPart(ctx, parts, i, progress)
 		if err != nil {
 			giveUp(ctx, parts[i+1:])
 			if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
 				p.ended = time.Now()
 				unknown.Handle = im.handle(parts)
+			} else {
+				p.notSent = true
 			}
 			if i > 0 {
 				return whole, p.named(err)
@@ -65,34 +68,41 @@ func (im *importRun) start(ctx context.Context, parts []*part) (*Execution, erro
 	return whole, nil
 }
 
-// handOut hands the handle out. If that fails, or panics, nothing is sent.
-func (im *importRun) handOut(ctx context.Context, parts []*part) error {
+// handOut hands the handle out. If that fails, or panics, nothing is sent from the next part on.
+func (im *importRun) handOut(ctx context.Context, parts []*part, next int) error {
 	err := errors.New("it panicked")
 	defer func() {
 		if err != nil {
-			giveUp(ctx, parts)
+			giveUp(ctx, parts[next:])
 		}
 	}()
 	err = im.prepared(im.handle(parts))
 	return err
 }
 
-// bookAll books all parts, or none.
-func (im *importRun) bookAll(ctx context.Context, parts []*part) error {
-	for i, p := range parts {
-		err := im.book(ctx, p)
+// bookAll books all parts that are not booked, or none.
+func bookAll(ctx context.Context, parts []*part) error {
+	for _, p := range parts {
+		switch {
+		case p.started != nil || p.booking != nil && p.booking.holds(time.Now()):
+			continue
+		case p.booking != nil:
+			p.booking.settle(ctx, Free()) // it ran out by this clock
+			p.booking = nil
+		}
+		err := p.im.book(ctx, p)
 		if err == nil {
 			continue
 		}
-		giveUp(ctx, parts[:i])
-		if full, ok := errors.AsType[*QuotaError](err); ok && p.of > 1 {
-			for k, other := range parts {
+		giveUp(ctx, parts)
+		if full, ok := errors.AsType[*QuotaError](err); ok && len(parts) > 1 {
+			for _, other := range parts {
 				if other.started != nil || !other.loads(full.Table) {
 					continue
 				}
 				full.Needed++
-				if k < i {
-					full.Held-- // it was one of this import
+				if other.booking != nil {
+					full.Held-- // it was one of these
 				}
 			}
 		}
@@ -121,7 +131,7 @@ func (im *importRun) book(ctx context.Context, p *part) error {
 // giveUp frees what was booked for parts that are not going to be sent.
 func giveUp(ctx context.Context, parts []*part) {
 	for _, p := range parts {
-		if p.started == nil {
+		if p.started == nil && p.booking != nil {
 			p.booking.settle(ctx, Free())
 			p.notSent = true
 		}
@@ -129,16 +139,22 @@ func giveUp(ctx context.Context, parts []*part) {
 }
 
 // startPart sends a part and settles what became of it. A reservation that ran out before the first byte, such as one
-// made just before midnight, is made once more, unless its handle was given out: who resumes from that one has to be
-// sure that nothing is sent after it.
-func (im *importRun) startPart(ctx context.Context, p *part, progress *reporter) (*Execution, error) {
+// made just before midnight, is made once more, unless its handle was given out for good: who resumes from that one has
+// to be sure that nothing is sent after it.
+func (im *importRun) startPart(ctx context.Context, parts []*part, i int, progress *reporter) (*Execution, error) {
+	p := parts[i]
 	for again := false; p.started == nil; again = true {
 		exec, err := im.sendPart(ctx, p, progress)
-		if again || im.prepared != nil || !errors.Is(err, ErrReservationLost) {
+		if again || im.prepared != nil && !im.renews || !errors.Is(err, ErrReservationLost) {
 			return exec, err
 		}
 		if err := im.book(ctx, p); err != nil {
 			return nil, err
+		}
+		if im.renews && p.started == nil {
+			if err := im.handOut(ctx, parts, i); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return p.started, nil
@@ -185,7 +201,12 @@ func (im *importRun) reserve(ctx context.Context, p *part) (*booking, error) {
 		return nil, err
 	}
 	b := &booking{Reservation: q.reservation(time.Now()), core: im.c.core, counted: true}
-	b.ID, b.Lease, b.Content = licence+rand.Text(), b.At.Add(leaseTime*time.Duration(p.number)), p.content
+	b.ID, b.Lease, b.Content = cmp.Or(p.id, licence+rand.Text()), b.At.Add(leaseTime*time.Duration(p.number)), p.content
+	if p.lasting {
+		if b.Lease = b.ResetAt; b.Lease.IsZero() {
+			b.Lease = b.At.Add(b.Rolling)
+		}
+	}
 	if p.once != "" {
 		b.Once = licence + p.once
 	}
@@ -212,6 +233,11 @@ func (im *importRun) reserve(ctx context.Context, p *part) (*booking, error) {
 		err = nil
 	}
 	return b, err
+}
+
+// holds reports whether the reservation did not run out, by this clock.
+func (b *booking) holds(now time.Time) bool {
+	return now.Before(b.Lease) && (b.ResetAt.IsZero() || now.Before(b.ResetAt))
 }
 
 // buckets names the budgets of tables, and of several, the one of them together: its limit is no tighter than theirs,

@@ -16,8 +16,8 @@ const defaultLookUps = 20
 // server.
 //
 // What cannot be known here is left to the server anyway: parents in files that the server fetches or whose columns it
-// transforms, values that no file has a column for, and what an import of a single file refers to. Two values that differ
-// in case are two; an empty cell refers to nothing.
+// transforms, values that no file has a column for, what an import of a single file refers to, and the parents of a [Step]
+// that needs others, which may load them. Two values that differ in case are two; an empty cell refers to nothing.
 func LookUpParents(n int) ImportOption {
 	return importOption(func(im *importRun) { im.lookUps = n })
 }

@@ -17,11 +17,8 @@ func OneArchive() ImportOption {
 	return importOption(func(im *importRun) { im.oneArchive = true })
 }
 
-// bundle makes the archive that all files are sent in, if they are; else nil.
+// bundle makes the archive that all files are sent in.
 func (im *importRun) bundle(files []StagedFile) (*Staged, error) {
-	if !im.oneArchive {
-		return nil, nil
-	}
 	place := func(f StagedFile) int {
 		return slices.IndexFunc(im.files, func(in InputFile) bool { return in.fits(f.Name) })
 	}

@@ -12,7 +12,7 @@ import (
 // checkParents refuses an import whose rows refer to rows that are neither in the files of the table they refer to, nor
 // on the server. What was staged is read back, so that rows that were left out are missing.
 func (im *importRun) checkParents(ctx context.Context, files []StagedFile) error {
-	if len(im.references) == 0 {
+	if len(im.references) == 0 || im.orphans {
 		return nil
 	}
 	staged := map[*InputFile][]StagedFile{}

@@ -15,6 +15,14 @@ import (
 // Of several files, none may be loaded before one that its rows refer to by a foreign key, nor refer to rows that are not
 // there: see [ETLService.Ordered] and [LookUpParents].
 func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOption) (*Execution, error) {
+	im, err := s.oneShot(ctx, d, opts)
+	if err != nil {
+		return nil, err
+	}
+	return im.run(ctx)
+}
+
+func (s *ETLService) oneShot(ctx context.Context, d Definition, opts []ImportOption) (*importRun, error) {
 	im := newImport(s.c, "run one shot", opts)
 	im.path = pathExecutions
 	if d.raw != nil {
@@ -39,7 +47,7 @@ func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOp
 		}
 		im.files, im.location, im.definition = d.Files, d.Location, &d
 	}
-	return im.run(ctx)
+	return im, nil
 }
 
 // complete checks a definition and fills in what the library knows: table ids and defaults. A format is left as it is.

@@ -249,6 +249,9 @@ func rowsOf[T any](c *codec[T], spec *transform.Specification, name string, rows
 		if err := sink.writeHeader(ctx, cols.header(), line); err != nil {
 			return err
 		}
+		if c.keyField != nil {
+			sink.keyColumn = c.keyField.name
+		}
 		n := 0
 		leaveOut := func(reason string, err error) {
 			_, key, _, _ := c.key(row) // an invalid row may have none

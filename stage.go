@@ -62,6 +62,7 @@ type StagedFile struct {
 	Refused     []Refusal   // rows that were left out; of a Data that was split, all are with the first part
 
 	header     []string                 // column names, in the file's order
+	keyColumn  string                   // of which Refused has the text; "" if of none
 	separator  byte                     // of the cells
 	empty      EmptyCells               // as declared for its rows
 	lineEnd    string                   // of the records, "\n" or "\r\n"; "" if none of them has one
@@ -154,7 +155,7 @@ func (b bounds) pack(ctx context.Context, d Data) (files []StagedFile, err error
 		f.separator, f.empty, f.lineEnd, f.Encoding = sink.separator, d.blanks.empty, sink.lineEnd, sink.encoding
 		f.local, f.onServer = d.local, d.onServer
 	}
-	files[0].Refused, files[0].empties = sink.refused, sink.empties
+	files[0].Refused, files[0].empties, files[0].keyColumn = sink.refused, sink.empties, sink.keyColumn
 	if sink.transform != nil {
 		files[0].empties = sink.transform.empties
 	}
