@@ -67,7 +67,7 @@ func readReplaceRegex(object json.RawMessage, _ Form) (action, error) {
 		return action{}, &Error{Detail: "its parameter pattern does not compile: " + err.Error(), Err: err}
 	}
 	for _, group := range groups(p.Replacement) {
-		if n, err := strconv.Atoi(group); err == nil && n <= re.NumSubexp() || re.SubexpIndex(group) >= 0 {
+		if n, err := strconv.Atoi(group); err == nil && strconv.Itoa(n) == group && n <= re.NumSubexp() || re.SubexpIndex(group) >= 0 {
 			continue
 		}
 		return action{}, Refuse(fmt.Sprintf("its parameter replacement names a group that the pattern lacks: %.100q; "+

@@ -94,7 +94,7 @@ func (s *Specification) String() string {
 
 // Equal reports whether both have the same transformations in the same order.
 func (s *Specification) Equal(other *Specification) bool {
-	return slices.Equal(s.list, other.list)
+	return s == other || s != nil && other != nil && slices.Equal(s.list, other.list)
 }
 
 // ForService returns the transformations for a definition that the service executes. It takes only what the vendor's
@@ -171,6 +171,9 @@ func (e *Error) in(i int) *Error {
 func (s *Specification) action(t Transformation, form Form) (action, error) {
 	if t.Column == "" || !utf8.ValidString(t.Column) {
 		return action{}, Refuse("the column has no name, or one that is not UTF-8")
+	}
+	if t.Kind.params == notUTF8 {
+		return action{}, Refuse("a parameter is not UTF-8")
 	}
 	if d, known := builtIn(t.Kind.name); known {
 		return d.read(t.Kind.Params(), form)
