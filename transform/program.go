@@ -176,7 +176,8 @@ func (v *Value) change(text []byte) {
 	}
 }
 
-// Row holds the values of one row after another. It serves one goroutine at a time.
+// Row holds the values of one row after another. For each row, all values that transformations touch have to be set, cleared
+// or left, those of added columns too: what is in them is of the row before. It serves one goroutine at a time.
 type Row struct {
 	Values []Value // one for each of the program's Columns
 	buffer []byte  // of texts that changed

@@ -290,3 +290,25 @@ func FuzzKinds(f *testing.F) {
 		}
 	})
 }
+
+func TestABufferDoesNotGrowFromRowToRow(t *testing.T) {
+	t.Parallel()
+	list, columns, values := ten()
+	p, row := rowOf(t, list, columns)
+	for range 100 {
+		for i, v := range values {
+			row.Values[i].SetString(v)
+		}
+		require.NoError(t, p.Run(row))
+	}
+	one := cap(row.buffer)
+	for range 100 {
+		for i, v := range values {
+			row.Values[i].SetString(v)
+		}
+		_, err := p.Explain(row)
+		require.NoError(t, err)
+	}
+	assert.Less(t, one, 1000)
+	assert.Equal(t, one, cap(row.buffer))
+}
