@@ -30,6 +30,16 @@ func TestAParameterThatIsNotUTF8IsRefused(t *testing.T) {
 	require.NoError(t, err, "the sign of what could not be read is a character like others")
 }
 
+func TestNumbersOfParametersAreWhatWasWritten(t *testing.T) {
+	t.Parallel()
+	var list transform.List
+	text := `[{"big":12345678901234567890.10,"headerColumn":"a","type":"OWN"}]`
+	require.NoError(t, json.Unmarshal([]byte(text), &list))
+	again, err := json.Marshal(list)
+	require.NoError(t, err)
+	assert.Equal(t, text, string(again))
+}
+
 func TestAParameterMayNotHaveTheNameOfTheColumnOrTheType(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"headerColumn", "type"} {

@@ -151,6 +151,7 @@ func TestAValueThatIsNotUTF8KeepsItsBytes(t *testing.T) {
 		{Trim(), " \xffa\xe2\x82 ", "\xffa\xe2\x82"},
 		{Collapse(), "\xff  \x80", "\xff \x80"},
 		{Uppercase(), "a\xffé", "a\xffé"},
+		{Uppercase(), "a\x80", "a\x80"},
 		{Uppercase().Language("lt"), "i\u0307\xcc", "i\u0307\xcc"},
 		{Lowercase(), "A\xffÉ", "A\xffÉ"},
 		{Capitalize(), "\xffa\xff", "\xffA\xff"},

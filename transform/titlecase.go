@@ -42,9 +42,9 @@ const longestParticle = 4 // in bytes
 
 // titles writes words in the way of one language.
 type titles struct {
-	title, lower   *caser
-	particles      map[string]bool
-	odd, dutch, fr bool
+	title, lower *caser
+	particles    map[string]bool
+	odd, dutch   bool
 }
 
 func readTitleCase(object json.RawMessage, _ Form) (action, error) {
@@ -53,7 +53,7 @@ func readTitleCase(object json.RawMessage, _ Form) (action, error) {
 	t := &titles{
 		title:     newCaser(func() cases.Caser { return cases.Title(tag) }),
 		lower:     newCaser(func() cases.Caser { return cases.Lower(tag) }),
-		particles: particlesOf[base.String()], odd: odd, dutch: isDutch(tag), fr: base.String() == "fr",
+		particles: particlesOf[base.String()], odd: odd, dutch: isDutch(tag),
 	}
 	return action{value: t.value}, err
 }
@@ -116,7 +116,7 @@ func (t *titles) word(dst, word []byte, apostrophe int, first bool) ([]byte, err
 	if head := word[:apostrophe]; apostrophe > 0 && isLetter(head) {
 		_, size := utf8.DecodeRune(word[apostrophe:])
 		tail := word[apostrophe+size:]
-		dst, err := t.word(dst, head, 0, first || !t.fr)
+		dst, err := t.word(dst, head, 0, first)
 		if err != nil {
 			return dst, err
 		}
