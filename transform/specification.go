@@ -50,7 +50,27 @@ func New(opts ...Option) (*Specification, error) {
 	return s, nil
 }
 
-// Parse reads the list that [Specification.MarshalJSON] writes, an array of transformations, and checks it as [New] does.
+// Parse reads the list that [Specification.MarshalJSON] writes, an array of transformations, and checks it as [New] does. The
+// types and their parameters are these; those in brackets may be missing:
+//
+//	TRIM                        [collapse]
+//	UPPERCASE, LOWERCASE,
+//	CAPITALIZE, TITLE_CASE      [language]
+//	UNICODE                     form
+//	REPLACE                     old, [new]
+//	REPLACE_REGEX               pattern, [replacement]
+//	NULL_WORDS                  words
+//	VALUE_MAPPING               values, [default, strict]
+//	DATE                        from, [to, firstYear, language, truncate]
+//	DATE_TIME                   from, [to, firstYear, language, truncate, fromZone, toZone]
+//	NUMBER                      decimal, [thousands]
+//	BOOLEAN                     [true, false]
+//	SEX                         [M, F]
+//	TITLE, COUNTRY, LANGUAGE,
+//	EMAIL, DROP
+//	CONCATENATE                 columns, [separator, skipEmpty]
+//	SPLIT                       columns, separator
+//	CONSTANT                    value, [onlyEmpty]
 func Parse(array []byte, opts ...Option) (*Specification, error) {
 	var items []json.RawMessage
 	d := json.NewDecoder(bytes.NewReader(array))
