@@ -17,7 +17,8 @@ const kindTitleCase = "TITLE_CASE"
 // Words end at white space, hyphens and other signs. Behind one letter and an apostrophe, as in O'Brien and D'Arcy, comes
 // another capital; a 's or 't in front of a word stays small, as in 's-Hertogenbosch. Words that begin with a digit are
 // small: 1er, 2nd. [Kind.Language] names the language, of which the following have words that are small unless they are
-// the first: nl, fr, de and es, such as van, de la, zu and del.
+// the first: nl, fr, de and es, such as van, de la, zu and del. Belgian surnames begin with a capital, as in Jan De Smet: leave
+// the language out where a column holds first names, too.
 //
 // Capitals inside words are lost: McDonald becomes Mcdonald, and NASA Nasa.
 func TitleCase() Kind { return newKind(kindTitleCase, nil) }
