@@ -83,8 +83,8 @@ func readPattern(text string, names monthNames) (*pattern, error) {
 	return p, err
 }
 
-// split cuts a pattern into its parts. Letters between quotes are literals, and two
-// quotes are one.
+// split cuts a pattern into its parts. Letters between quotes are literals, in which
+// two quotes are one; two with nothing between are one, too.
 func (p *pattern) split(text string) error {
 	literal := func(s string) {
 		if n := len(p.parts); n > 0 && p.parts[n-1].letters == "" {
@@ -93,16 +93,16 @@ func (p *pattern) split(text string) error {
 		}
 		p.parts = append(p.parts, part{literal: s})
 	}
-	quoted := false
 	for text != "" {
 		c, n := utf8.DecodeRuneInString(text)
 		switch {
-		case strings.HasPrefix(text, "''"):
-			literal("'")
-			n = 2
 		case c == '\'':
-			quoted = !quoted
-		case quoted || !unicode.IsLetter(c):
+			n = len(inQuotes.FindString(text))
+			if n == 0 {
+				return errors.New("a quote is not closed")
+			}
+			literal(strings.ReplaceAll(text[1:max(n-1, 2)], "''", "'"))
+		case !unicode.IsLetter(c):
 			literal(text[:n])
 		default:
 			n = len(text) - len(strings.TrimLeft(text, text[:n]))
@@ -110,11 +110,10 @@ func (p *pattern) split(text string) error {
 		}
 		text = text[n:]
 	}
-	if quoted {
-		return errors.New("a quote is not closed")
-	}
 	return nil
 }
+
+var inQuotes = regexp.MustCompile("^'(?:[^']|'')*'")
 
 // digital says whether a part starts with a digit.
 func (p part) digital() bool {

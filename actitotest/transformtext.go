@@ -53,9 +53,12 @@ func mapValues(s *settings) rewrite {
 	s.take("values", &values)
 	s.take("default", &other)
 	s.take("strict", &strict)
+	_, ofEmpty := values[""]
 	switch {
 	case len(values) == 0:
 		s.refuse("values is missing")
+	case ofEmpty:
+		s.refuse("values maps the empty text")
 	case strict && replaced:
 		s.refuse("with strict there is no default")
 	}

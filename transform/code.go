@@ -177,9 +177,6 @@ func plain(b *[maxName]byte, text []byte) (key []byte, word int) {
 			text = text[1:]
 			continue
 		}
-		if size == 1 { // not UTF-8
-			return nil, 0
-		}
 		text = text[size:]
 		r = unicode.ToLower(r)
 		letters, accented := plainLetters()[r]

@@ -14,7 +14,7 @@ const (
 )
 
 // Concatenate writes the values of the columns one behind the other, with the separator between them, into the
-// transformation's own column, which may be a new one. If all are empty, it is unset. If some are, that is an error,
+// transformation's own column, which may be a new one. If all are empty, it is unset, or stays null. If some are, that is an error,
 // since a key made of what is left might be another's: [Kind.SkipEmpty] leaves them out.
 func Concatenate(separator string, columns ...string) Kind {
 	return newKind(kindConcatenate, join{Columns: columns, Separator: separator})
@@ -31,8 +31,12 @@ type join struct {
 
 func readConcatenate(object json.RawMessage, _ Form) (action, error) {
 	p, err := params[join](object)
-	if err == nil && len(p.Columns) == 0 {
+	switch {
+	case err != nil:
+	case len(p.Columns) == 0:
 		err = Refuse("its parameter columns is missing: name those whose values it writes")
+	case slices.Contains(p.Columns, ""):
+		err = Refuse("its parameter columns has a name that is empty")
 	}
 	return action{join: &p}, err
 }
@@ -76,6 +80,8 @@ func readSplit(object json.RawMessage, _ Form) (action, error) {
 		err = Refuse("its parameter columns needs two or more: they take the parts")
 	case len(slices.Compact(slices.Sorted(slices.Values(p.Columns)))) < len(p.Columns):
 		err = Refuse("its parameter columns names one twice")
+	case slices.Contains(p.Columns, ""):
+		err = Refuse("its parameter columns has a name that is empty")
 	case p.Separator == "":
 		err = Refuse("its parameter separator is missing")
 	}

@@ -20,8 +20,8 @@ func (c Change) String() string {
 }
 
 // Explain runs the specification on a sample, and says what each transformation changed, in their order. Columns that the
-// sample lacks are empty. A value that is refused ends it with an [*Error], beside what was changed before. form is where
-// the values would go.
+// sample lacks are empty. What [Drop] leaves out is not among the changes. A value that is refused ends it with an [*Error],
+// beside what was changed before. form is where the values would go.
 func (s *Specification) Explain(sample map[string]string, form Form) ([]Change, error) {
 	columns := slices.Collect(maps.Keys(sample))
 	for _, t := range s.list {
@@ -56,10 +56,10 @@ func (p *Program) Explain(row *Row) ([]Change, error) {
 		if err != nil {
 			return changes, refused(st.of, err).in(st.number)
 		}
-		touched := slices.Sorted(slices.Values(append([]int{st.column}, st.others...)))
-		for _, n := range slices.Compact(touched) {
+		for _, name := range st.of.Columns() {
+			n := slices.Index(p.columns, name)
 			if was, is := string(before[n].Text), string(row.Values[n].Text); was != is {
-				changes = append(changes, Change{st.of, p.columns[n], was, is})
+				changes = append(changes, Change{st.of, name, was, is})
 			}
 		}
 	}

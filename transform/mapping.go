@@ -31,10 +31,13 @@ type mapping struct {
 func readMapValues(object json.RawMessage, _ Form) (action, error) {
 	p, err := params[mapping](object)
 	var fallback string
+	_, ofEmpty := p.Values[""]
 	switch {
 	case err != nil:
 	case len(p.Values) == 0:
 		err = Refuse("its parameter values is missing: an object of values and of what they become")
+	case ofEmpty:
+		err = Refuse("its parameter values maps the empty text, which is no value: use Fallback, a CONSTANT that is onlyEmpty")
 	case p.Default == nil:
 	case p.Strict:
 		err = Refuse("its parameters strict and default exclude each other")

@@ -54,7 +54,7 @@ type step struct {
 }
 
 // Bind finds the columns of the transformations among those of rows. A column that none is found for is an error, unless
-// a transformation writes it: those are added behind the others.
+// a transformation writes it: those are added behind the others. So is one that two are found for.
 func (s *Specification) Bind(columns []string, form Form) (*Program, error) {
 	p := &Program{columns: slices.Clone(columns), dropped: make([]bool, len(columns))}
 	for i, t := range s.list {
@@ -94,6 +94,8 @@ func (p *Program) column(name string, written bool) (int, error) {
 	switch {
 	case i >= 0 && p.dropped[i]:
 		return 0, Refuse(fmt.Sprintf("column %.100q was dropped before", name))
+	case i >= 0 && slices.Contains(p.columns[i+1:], name):
+		return 0, Refuse(fmt.Sprintf("there are two columns %.100q: give them names that differ", name))
 	case i >= 0:
 		return i, nil
 	case !written:
@@ -164,14 +166,18 @@ func (v *Value) Clear() { *v = Value{State: Null} }
 // Leave makes the value unset.
 func (v *Value) Leave() { *v = Value{} }
 
+// change writes a text. One that is empty unsets the value, but leaves null, which clears what is stored.
 func (v *Value) change(text []byte) {
-	*v = Value{Text: text, State: Set, Changed: true}
-	if len(text) == 0 {
+	switch {
+	case len(text) > 0:
+		*v = Value{Text: text, State: Set, Changed: true}
+	case v.State != Null:
 		*v = Value{Changed: true}
 	}
 }
 
-// Row holds the values of one row after another. It serves one goroutine at a time.
+// Row holds the values of one row after another. For each row, all values that transformations touch have to be set, cleared
+// or left, those of added columns too: what is in them is of the row before. It serves one goroutine at a time.
 type Row struct {
 	Values []Value // one for each of the program's Columns
 	buffer []byte  // of texts that changed

@@ -45,6 +45,7 @@ func readReplace(object json.RawMessage, _ Form) (action, error) {
 
 // ReplaceRegex replaces what matches a regular expression, in the syntax of the package regexp. In the replacement $1 and
 // ${1} are the first group, ${name} is one of that name, and $$ is a dollar. Note that $1x is a group named 1x.
+// A pattern that looks far beyond what it then matches, as a.*b|a does, takes time that grows with the square of the length.
 func ReplaceRegex(pattern, replacement string) Kind {
 	return newKind(kindReplaceRegex, replaceRegex{Pattern: pattern, Replacement: replacement})
 }
@@ -67,7 +68,7 @@ func readReplaceRegex(object json.RawMessage, _ Form) (action, error) {
 		return action{}, &Error{Detail: "its parameter pattern does not compile: " + err.Error(), Err: err}
 	}
 	for _, group := range groups(p.Replacement) {
-		if n, err := strconv.Atoi(group); err == nil && n <= re.NumSubexp() || re.SubexpIndex(group) >= 0 {
+		if n, err := strconv.Atoi(group); err == nil && strconv.Itoa(n) == group && n <= re.NumSubexp() || re.SubexpIndex(group) >= 0 {
 			continue
 		}
 		return action{}, Refuse(fmt.Sprintf("its parameter replacement names a group that the pattern lacks: %.100q; "+

@@ -50,7 +50,27 @@ func New(opts ...Option) (*Specification, error) {
 	return s, nil
 }
 
-// Parse reads the list that [Specification.MarshalJSON] writes, an array of transformations, and checks it as [New] does.
+// Parse reads the list that [Specification.MarshalJSON] writes, an array of transformations, and checks it as [New] does. The
+// types and their parameters are these; those in brackets may be missing:
+//
+//	TRIM                        [collapse]
+//	UPPERCASE, LOWERCASE,
+//	CAPITALIZE, TITLE_CASE      [language]
+//	UNICODE                     form
+//	REPLACE                     old, [new]
+//	REPLACE_REGEX               pattern, [replacement]
+//	NULL_WORDS                  words
+//	VALUE_MAPPING               values, [default, strict]
+//	DATE                        from, [to, firstYear, language, truncate]
+//	DATE_TIME                   from, [to, firstYear, language, truncate, fromZone, toZone]
+//	NUMBER                      decimal, [thousands]
+//	BOOLEAN                     [true, false]
+//	SEX                         [M, F]
+//	TITLE, COUNTRY, LANGUAGE,
+//	EMAIL, DROP
+//	CONCATENATE                 columns, [separator, skipEmpty]
+//	SPLIT                       columns, separator
+//	CONSTANT                    value, [onlyEmpty]
 func Parse(array []byte, opts ...Option) (*Specification, error) {
 	var items []json.RawMessage
 	d := json.NewDecoder(bytes.NewReader(array))
@@ -94,7 +114,7 @@ func (s *Specification) String() string {
 
 // Equal reports whether both have the same transformations in the same order.
 func (s *Specification) Equal(other *Specification) bool {
-	return slices.Equal(s.list, other.list)
+	return s == other || s != nil && other != nil && slices.Equal(s.list, other.list)
 }
 
 // ForService returns the transformations for a definition that the service executes. It takes only what the vendor's
@@ -171,6 +191,9 @@ func (e *Error) in(i int) *Error {
 func (s *Specification) action(t Transformation, form Form) (action, error) {
 	if t.Column == "" || !utf8.ValidString(t.Column) {
 		return action{}, Refuse("the column has no name, or one that is not UTF-8")
+	}
+	if t.Kind.params == notUTF8 {
+		return action{}, Refuse("a parameter is not UTF-8")
 	}
 	if d, known := builtIn(t.Kind.name); known {
 		return d.read(t.Kind.Params(), form)

@@ -405,11 +405,11 @@ func TestWhatIsParsedIsWhatWasWritten(t *testing.T) {
 		filled := text.Filter(func(s string) bool { return s != "" })
 		kinds := rapid.SampledFrom([]transform.Kind{
 			transform.Trim(), transform.Collapse(), transform.Capitalize().Language("nl"), transform.Normalize("NFC"),
-			transform.MapValues(map[string]string{text.Draw(t, "from"): text.Draw(t, "to")}).Default(text.Draw(t, "default")),
-			transform.MapValues(map[string]string{text.Draw(t, "from"): text.Draw(t, "to")}).DefaultUnset(),
+			transform.MapValues(map[string]string{filled.Draw(t, "from"): text.Draw(t, "to")}).Default(text.Draw(t, "default")),
+			transform.MapValues(map[string]string{filled.Draw(t, "from"): text.Draw(t, "to")}).DefaultUnset(),
 			transform.Replace(filled.Draw(t, "old"), text.Draw(t, "new")),
 			transform.NullWords(text.Draw(t, "word"), text.Draw(t, "word")),
-			transform.Concatenate(text.Draw(t, "separator"), text.Draw(t, "column")).SkipEmpty(),
+			transform.Concatenate(text.Draw(t, "separator"), filled.Draw(t, "column")).SkipEmpty(),
 			transform.Fallback(filled.Draw(t, "value")),
 		})
 		var list transform.List

@@ -151,6 +151,7 @@ func TestAValueThatIsNotUTF8KeepsItsBytes(t *testing.T) {
 		{Trim(), " \xffa\xe2\x82 ", "\xffa\xe2\x82"},
 		{Collapse(), "\xff  \x80", "\xff \x80"},
 		{Uppercase(), "a\xffé", "a\xffé"},
+		{Uppercase(), "a\x80", "a\x80"},
 		{Uppercase().Language("lt"), "i\u0307\xcc", "i\u0307\xcc"},
 		{Lowercase(), "A\xffÉ", "A\xffÉ"},
 		{Capitalize(), "\xffa\xff", "\xffA\xff"},
@@ -289,4 +290,26 @@ func FuzzKinds(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestABufferDoesNotGrowFromRowToRow(t *testing.T) {
+	t.Parallel()
+	list, columns, values := ten()
+	p, row := rowOf(t, list, columns)
+	for range 100 {
+		for i, v := range values {
+			row.Values[i].SetString(v)
+		}
+		require.NoError(t, p.Run(row))
+	}
+	one := cap(row.buffer)
+	for range 100 {
+		for i, v := range values {
+			row.Values[i].SetString(v)
+		}
+		_, err := p.Explain(row)
+		require.NoError(t, err)
+	}
+	assert.Less(t, one, 1000)
+	assert.Equal(t, one, cap(row.buffer))
 }

@@ -17,7 +17,8 @@ const kindTitleCase = "TITLE_CASE"
 // Words end at white space, hyphens and other signs. Behind one letter and an apostrophe, as in O'Brien and D'Arcy, comes
 // another capital; a 's or 't in front of a word stays small, as in 's-Hertogenbosch. Words that begin with a digit are
 // small: 1er, 2nd. [Kind.Language] names the language, of which the following have words that are small unless they are
-// the first: nl, fr, de and es, such as van, de la, zu and del.
+// the first: nl, fr, de and es, such as van, de la, zu and del. Belgian surnames begin with a capital, as in Jan De Smet: leave
+// the language out where a column holds first names, too.
 //
 // Capitals inside words are lost: McDonald becomes Mcdonald, and NASA Nasa.
 func TitleCase() Kind { return newKind(kindTitleCase, nil) }
@@ -42,9 +43,9 @@ const longestParticle = 4 // in bytes
 
 // titles writes words in the way of one language.
 type titles struct {
-	title, lower   *caser
-	particles      map[string]bool
-	odd, dutch, fr bool
+	title, lower *caser
+	particles    map[string]bool
+	odd, dutch   bool
 }
 
 func readTitleCase(object json.RawMessage, _ Form) (action, error) {
@@ -53,7 +54,7 @@ func readTitleCase(object json.RawMessage, _ Form) (action, error) {
 	t := &titles{
 		title:     newCaser(func() cases.Caser { return cases.Title(tag) }),
 		lower:     newCaser(func() cases.Caser { return cases.Lower(tag) }),
-		particles: particlesOf[base.String()], odd: odd, dutch: isDutch(tag), fr: base.String() == "fr",
+		particles: particlesOf[base.String()], odd: odd, dutch: isDutch(tag),
 	}
 	return action{value: t.value}, err
 }
@@ -116,7 +117,7 @@ func (t *titles) word(dst, word []byte, apostrophe int, first bool) ([]byte, err
 	if head := word[:apostrophe]; apostrophe > 0 && isLetter(head) {
 		_, size := utf8.DecodeRune(word[apostrophe:])
 		tail := word[apostrophe+size:]
-		dst, err := t.word(dst, head, 0, first || !t.fr)
+		dst, err := t.word(dst, head, 0, first)
 		if err != nil {
 			return dst, err
 		}

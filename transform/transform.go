@@ -10,9 +10,10 @@
 //	)
 //
 // Transformations run in the order of the list, each on what those before it left. They act on text. A value that is
-// unset, null or empty is passed over, except by [Constant], [Fallback] and [Concatenate]; what becomes empty is unset: it is not
-// sent, or is an empty cell. A value that a kind cannot read is an error, which says what was expected and never holds
-// the value: nothing is guessed, and nothing is dropped.
+// unset, null or empty is passed over, except by [Constant], [Fallback], [Concatenate] and [Split]; what becomes empty is
+// unset: it is not sent, or is an empty cell. Null clears what is stored, and stays until a text is written over it. A value that
+// a kind cannot read is an error, which says what was expected and never holds the value: nothing is guessed, and nothing is
+// dropped.
 package transform
 
 import (
@@ -20,10 +21,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 )
 
-// Transformation is one step: a kind that acts on a column. It is data: two that do the same are equal by ==. Its JSON
-// is that of the service's definitions (assumed, in all its names):
+// Transformation is one step: a kind that acts on a column. It is data: two of one column, kind and parameters are equal
+// by ==. Its JSON is that of the service's definitions (assumed, in all its names):
 //
 //	{"headerColumn": "country", "type": "VALUE_MAPPING", "values": {"Belgique": "BE"}, "default": null}
 type Transformation struct {
@@ -44,7 +46,8 @@ func (t Transformation) MarshalJSON() ([]byte, error) {
 	return marshal(fields)
 }
 
-// UnmarshalJSON reads any kind, known or not: [New] and [Parse] check.
+// UnmarshalJSON reads any kind, known or not: [New] and [Parse] check. A name that is twice in an object is an error, since
+// one of its values would be lost.
 func (t *Transformation) UnmarshalJSON(object []byte) error {
 	var fields map[string]any
 	err := unmarshal(object, &fields)
@@ -52,6 +55,14 @@ func (t *Transformation) UnmarshalJSON(object []byte) error {
 	name, isType := fields[fieldType].(string)
 	if !isColumn || !isType {
 		return &Error{Detail: "a transformation is an object with headerColumn and type, which are texts", Err: err}
+	}
+	if !utf8.Valid(object) {
+		return Refuse("it is not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(object))
+	d.UseNumber()
+	if err := once(d); err != nil {
+		return err
 	}
 	delete(fields, fieldColumn)
 	delete(fields, fieldType)
@@ -68,23 +79,34 @@ const (
 // List is what [New] takes: transformations in their order.
 type List []Transformation
 
-// Kind is what a transformation does, with its parameters. Two with the same ones are equal by ==. The functions of this
-// package make them; [NewKind] makes any.
+// Kind is what a transformation does, with its parameters. Two with the same name and parameters are equal by ==, in whatever
+// order the parameters were given; one that is false is not one that is missing. The functions of this package make kinds;
+// [NewKind] makes any.
 type Kind struct {
 	name   string
 	params string // JSON in one form, "" for none
 }
 
-// NewKind makes a kind of its name, such as "TRIM", and its parameters: nil, or what encoding/json writes as an object.
+// NewKind makes a kind of its name, such as "TRIM", and its parameters: nil, or what encoding/json writes as an object, in
+// which nothing may be named headerColumn or type, and all must be UTF-8.
 // Whether there is such a kind, and whether these are its parameters, [New] checks.
 func NewKind(name string, params any) (Kind, error) {
 	text, err := marshal(params)
 	if err != nil {
 		return Kind{}, fmt.Errorf("transform: parameters of %s: %w", name, err)
 	}
+	// What is not UTF-8 was written as \ufffd; U+FFFD itself is not escaped.
+	if bytes.Contains(bytes.ReplaceAll(text, []byte(`\\`), nil), []byte(`\ufffd`)) {
+		return Kind{}, fmt.Errorf("transform: a parameter of %s is not UTF-8", name)
+	}
 	var fields map[string]any
 	if err := unmarshal(text, &fields); err != nil {
 		return Kind{}, fmt.Errorf("transform: the parameters of %s are no JSON object: %w", name, err)
+	}
+	for _, own := range [...]string{fieldColumn, fieldType} {
+		if _, taken := fields[own]; taken {
+			return Kind{}, fmt.Errorf("transform: %s: a parameter cannot be named %s, which the transformation has itself", name, own)
+		}
 	}
 	k := Kind{name: name}
 	if len(fields) > 0 {
@@ -94,14 +116,17 @@ func NewKind(name string, params any) (Kind, error) {
 	return k, err
 }
 
-// newKind is NewKind for parameters of this package, which are objects.
+// newKind is NewKind for parameters of this package, which are objects. What is wrong with them is that one is not UTF-8.
 func newKind(name string, params any) Kind {
 	k, err := NewKind(name, params)
-	if err != nil { // a text that is not UTF-8 is written with replacements, so that there is none
-		k = Kind{name: name, params: "{}"}
+	if err != nil {
+		k = Kind{name: name, params: notUTF8}
 	}
 	return k
 }
+
+// notUTF8 are parameters that New refuses.
+const notUTF8 = "\xff"
 
 // Name is the kind's name, such as "TRIM".
 func (k Kind) Name() string { return k.name }
@@ -161,6 +186,32 @@ func unmarshal(text []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	return d.Decode(v)
+}
+
+// once reads a value in which no object may have a name twice: unmarshal would take the last of them.
+func once(d *json.Decoder) error {
+	begin, err := d.Token()
+	names := map[json.Token]bool{}
+	isObject := begin == json.Delim('{')
+	if !isObject && begin != json.Delim('[') {
+		return err
+	}
+	for err == nil && d.More() {
+		if isObject {
+			var name json.Token
+			if name, err = d.Token(); err == nil && names[name] {
+				return Refuse(fmt.Sprintf("an object has the name %.100q twice", name))
+			}
+			names[name] = true
+		}
+		if err == nil {
+			err = once(d)
+		}
+	}
+	if err == nil {
+		_, err = d.Token()
+	}
+	return err
 }
 
 // Columns are those that the transformation reads or writes, its own first.

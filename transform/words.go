@@ -43,13 +43,14 @@ func readBoolean(object json.RawMessage, form Form) (action, error) {
 	if form == CSV {
 		list = []meaning{{"TRUE", p.True}, {"FALSE", p.False}}
 	}
-	return readWords(list, "")
+	return readWords(list, "", "")
 }
 
 // Sex writes M or F. It reads m, male, man, homme, masculin, mannelijk, mann, männlich, hombre and masculino; f, female,
-// woman, femme, féminin, feminin, v, vrouw, vrouwelijk, w, frau, weiblich, mujer and femenino; capitals and small letters
-// are equal. Any other text is an error. So is h, since files in which it is a man mean a woman by m, as Spanish ones do:
-// use [SexWords] for them, and for those in which v is a varón.
+// woman, femme, féminin, feminin, vrouw, vrouwelijk, w, frau, weiblich, mujer and femenino; capitals and small letters
+// are equal. Any other text is an error, and so are two letters that are of either sex, by language: v is a Dutch vrouw and a
+// Spanish varón, h a French homme and a Spanish hembra. [SexWords] says which. So it must where m is a mujer, in Spanish
+// files of H and M: m alone is read as M, which is how Actito writes a man.
 func Sex() Kind { return newKind(kindSex, nil) }
 
 // SexWords is [Sex] with other words than its own.
@@ -67,11 +68,13 @@ func readSex(object json.RawMessage, _ Form) (action, error) {
 	if err != nil {
 		return action{}, err
 	}
+	hint := ""
 	if p.M == nil && p.F == nil {
 		p.M = strings.Fields("m male man homme masculin mannelijk mann männlich hombre masculino")
-		p.F = strings.Fields("f female woman femme féminin feminin v vrouw vrouwelijk w frau weiblich mujer femenino")
+		p.F = strings.Fields("f female woman femme féminin feminin vrouw vrouwelijk w frau weiblich mujer femenino")
+		hint = "; h and v are of either sex, by language: SexWords says which"
 	}
-	return readWords([]meaning{{"M", p.M}, {"F", p.F}}, "")
+	return readWords([]meaning{{"M", p.M}, {"F", p.F}}, "", hint)
 }
 
 // Title writes Mr, Mrs or Ms. It reads, with dots at the end or without, and capitals and small letters as equal:
@@ -91,7 +94,7 @@ func readTitle(object json.RawMessage, _ Form) (action, error) {
 		{"Mr", append(strings.Fields("mr mister m monsieur herr hr heer dhr meneer señor senor sr"), "de heer")},
 		{"Mrs", strings.Fields("mrs mme madame frau mevrouw mevr mw señora senora sra")},
 		{"Ms", strings.Fields("ms miss mlle mademoiselle fräulein fraeulein frl juffrouw mejuffrouw mej señorita senorita srta")},
-	}, ".")
+	}, ".", "")
 }
 
 // meaning is what is written for words.
@@ -108,7 +111,7 @@ type words struct {
 	expected error
 }
 
-func readWords(list []meaning, ignored string) (action, error) {
+func readWords(list []meaning, ignored, hint string) (action, error) {
 	w := &words{meanings: map[string]string{}, ignored: ignored}
 	var all []string
 	for _, m := range list {
@@ -125,7 +128,7 @@ func readWords(list []meaning, ignored string) (action, error) {
 		}
 		all = append(all, m.words...)
 	}
-	w.expected = Refuse("expected one of " + strings.Join(all, ", "))
+	w.expected = Refuse("expected one of " + strings.Join(all, ", ") + hint)
 	return action{value: w.change}, nil
 }
 

@@ -20,9 +20,10 @@ const name = "PHONE"
 // Numbers with the code of a country, behind a plus sign or the region's prefix for calls abroad, may be of any.
 //
 // Spaces, dots, slashes, hyphens and brackets do not matter. A number that is not assigned in its country's plan is
-// refused, since calls and messages would fail; one with an extension too, which would be lost; and any with letters.
+// refused, since calls and messages would fail; one with an extension too, which would be lost; and any with letters or other
+// signs.
 func Number(region string) transform.Kind {
-	kind, _ := transform.NewKind(name, parameters{region}) // a text is always written
+	kind, _ := transform.NewKind(name, parameters{region}) // none if the region is not UTF-8: New refuses it
 	return kind
 }
 
@@ -58,6 +59,11 @@ const (
 	longest  = 16
 )
 
+// foreign are runes that phone numbers are not written with. Package phonenumbers passes over those in front.
+func foreign(r rune) bool {
+	return !unicode.In(r, unicode.Nd, unicode.White_Space, unicode.Pd, unicode.Ps, unicode.Pe, unicode.Cf) && !strings.ContainsRune("+＋./−", r)
+}
+
 func international(text, region string) (string, error) {
 	number, err := phonenumbers.Parse(text, region)
 	if err != nil {
@@ -66,8 +72,8 @@ func international(text, region string) (string, error) {
 	if number.GetExtension() != "" {
 		return "", transform.Refuse("this phone number has an extension, which would be lost: take it away first")
 	}
-	if strings.ContainsFunc(text, unicode.IsLetter) {
-		return "", transform.Refuse("there are letters in this phone number, or a text beside it: leave nothing but the number")
+	if strings.ContainsFunc(text, foreign) {
+		return "", transform.Refuse("there are letters or other signs in this phone number, or beside it: leave nothing but the number")
 	}
 	out := phonenumbers.Format(number, phonenumbers.E164)
 	if !phonenumbers.IsValidNumber(number) || len(out) < shortest || len(out) > longest {
