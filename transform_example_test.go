@@ -36,7 +36,7 @@ func ExampleNewTransformer() {
 	}
 	// Output:
 	// LEFÈVRE unset <nil>
-	// gsmNumber: "NULL" → "" (NULL_WORDS {"words":["NULL"]})
+	// gsmNumber: "NULL" → "" (NULL_WORDS)
 	// lastName: " Lefèvre " → "Lefèvre" (TRIM)
 	// lastName: "Lefèvre" → "LEFÈVRE" (UPPERCASE)
 }
