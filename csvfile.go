@@ -200,8 +200,8 @@ func (c *csvSink) goesOn(mistake error, kept bool) bool {
 }
 
 // leaveOut keeps the row, which was counted, as a refusal.
-func (c *csvSink) leaveOut(invalid error) {
-	c.refused = append(c.refused, Refusal{File: c.file, Row: c.rows + len(c.refused), Reason: invalid.Error(), Err: invalid})
+func (c *csvSink) leaveOut(invalid error, key string) {
+	c.refused = append(c.refused, Refusal{File: c.file, Row: c.rows + len(c.refused), Reason: invalid.Error(), Key: key, Err: invalid})
 	c.rows--
 }
 

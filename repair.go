@@ -34,7 +34,9 @@ func OnlyRejects(f func(Reject[map[string]string]) bool) RepairOption {
 // WriteRepair writes the rows of one file that an execution rejected, as a CSV file in which they can be put right and
 // imported again, and returns how many there are. file is the name of the file that was imported; of an import in
 // several parts, the rows of all are written. Each row is byte for byte what the rejects file holds, without errorCode
-// and errorColumn: header, separator, quotes, line ends and encoding stay. Without rejects nothing is written.
+// and errorColumn: header, separator, quotes, line ends and encoding stay. Without rejects nothing is written. Rows that
+// were transformed before they were sent are so here: import them with an [InputFile] that has no Local, or they are
+// transformed twice.
 //
 // A row with more cells than the header, or fewer, is left out, since nobody can tell which of them are its own; after
 // the last row the error says how many are. What else ends with an error is as for [ProfileTable.Rejects]. The file

@@ -101,10 +101,17 @@ func (d *Data) transformBy(spec *transform.Specification) {
 	d.local = spec
 }
 
-// placed checks where the transformations of a file run.
+// placed checks where the transformations of a file run; f is nil if its definition is not known.
 func (im *importRun) placed(file string, f *InputFile, local, onServer *transform.Specification) error {
 	refuse := func(column, detail string) error {
 		return &ValidationError{File: file, Column: column, Rule: ruleTransform, Detail: detail}
+	}
+	if f == nil {
+		if onServer != nil {
+			return refuse("", "the rows are sent for the server to transform, and the definition cannot be read, so that nobody knows whether it does: "+
+				"send rows of the table that is not Transformed")
+		}
+		return nil
 	}
 	other := f.otherTransformations()
 	if onServer != nil {
@@ -172,9 +179,9 @@ func (d *Definition) storable() error {
 	return nil
 }
 
-// checkLocal adds to a Data the transformations of its input file.
+// checkLocal adds to a Data the transformations of its input file, nil if that is not known.
 func (im *importRun) checkLocal(d *Data, f *InputFile) error {
-	if f.Local != nil {
+	if f != nil && f.Local != nil {
 		d.transformBy(f.Local)
 		if err := d.check(); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/actito-go/actito/internal/csvrow"
 	"github.com/actito-go/actito/transform"
@@ -17,12 +18,14 @@ const maxTransformed = 32 << 20
 type fileTransform struct {
 	spec        *transform.Specification
 	skipInvalid bool
+	key         string // the column of the rows' key, or ""
 	sink        *csvSink
 	dst         rowWriter
 
 	records *recordReader
 	row     *transform.Row
 	program *transform.Program
+	keyed   int      // the key's column in the file; -1 if it is none
 	columns []int    // of the program, that are written
 	names   []string // of those
 	empties []int    // empty cells of each
@@ -42,7 +45,7 @@ func (t *fileTransform) begin(names []string, _ []byte) error {
 	if t.program, err = t.spec.Bind(names, transform.CSV); err != nil {
 		return refuse(err)
 	}
-	t.row = t.program.NewRow()
+	t.row, t.keyed = t.program.NewRow(), slices.Index(names, t.key)
 	for i, name := range t.program.Columns() {
 		if !t.program.Dropped(i) {
 			t.columns, t.names = append(t.columns, i), append(t.names, name)
@@ -70,15 +73,19 @@ func (t *fileTransform) write(p []byte, endsRow bool) error {
 		return nil
 	}
 	t.records.endCell()
+	defer t.records.reset()
 	err := t.transform()
-	t.records.reset()
 	switch {
 	case err == nil:
 		return t.dst.write(t.end(), true)
 	case t.sink.goesOn(err, false):
 		return nil
-	case t.skipInvalid && t.sink.goOn == nil:
-		t.sink.leaveOut(err)
+	case t.skipInvalid && t.sink.goOn == nil && !t.records.long:
+		key := ""
+		if t.keyed >= 0 {
+			key = string(t.records.cell(t.keyed))
+		}
+		t.sink.leaveOut(err, key)
 		return nil
 	}
 	return err
