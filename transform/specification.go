@@ -142,7 +142,7 @@ type Error struct {
 	Column string // that it acts on
 	Kind   string // by its name
 	Detail string // what is wrong and what to do
-	Err    error  // the cause, which may hold the value
+	Err    error  `json:"-"` // the cause, which may hold the value
 }
 
 func (e *Error) Error() string {
