@@ -183,14 +183,15 @@ func inert(cells []string) []string {
 // Repair sends the profiles that an execution rejected again, one by one and put right by fix, which costs no import.
 // It is [ProfileTable.UpsertEach] over [ProfileTable.Rejects]: it yields each reject that was sent with what became of
 // it, in order. fix returns the row to send, or false to leave it out; it is given rejects with a RowErr too, whose Row
-// is incomplete. A table that is Transformed does not transform them: the import did, before they were sent. Those of an
-// import with [OnServer] are as they were sent: fix may use a [Transformer].
+// is incomplete. A table that is Transformed does not transform them: the import did, before they were sent. Only the text
+// of booleans is made that of a call, where BOOLEAN wrote it. Rows of an import with [OnServer] are as they were sent: fix
+// may use a [Transformer].
 //
 // Unlike an import, each profile that is sent raises Actito's scenarios. A cell that is empty is unset in Row, and so not
 // sent. When the rejects cannot be read to the end, or do not add up, the last result has the error, and no reject.
 func (t *ProfileTable[T]) Repair(ctx context.Context, e *Execution, fix func(Reject[T]) (T, bool), opts ...CallOption) iter.Seq2[Reject[T], UpsertResult] {
 	plain := *t
-	plain.rows = nil
+	plain.rows = t.rows.rejected()
 	return repair(t.Rejects(ctx, e), fix, func(rows iter.Seq2[T, error]) iter.Seq[UpsertResult] { return plain.UpsertEach(ctx, rows, opts...) })
 }
 
@@ -198,7 +199,7 @@ func (t *ProfileTable[T]) Repair(ctx context.Context, e *Execution, fix func(Rej
 // see [ProfileTable.Repair].
 func (t *CustomTable[T]) Repair(ctx context.Context, e *Execution, fix func(Reject[T]) (T, bool), opts ...CallOption) iter.Seq2[Reject[T], UpsertResult] {
 	plain := *t
-	plain.rows = nil
+	plain.rows = t.rows.rejected()
 	return repair(t.Rejects(ctx, e), fix, func(rows iter.Seq2[T, error]) iter.Seq[UpsertResult] { return plain.UpsertEach(ctx, rows, opts...) })
 }
 

@@ -50,6 +50,21 @@ func (t *Transformer[T]) specification() *transform.Specification {
 	return t.spec
 }
 
+// rejected transforms rows that a file had already, transformed, for calls; nil if they are the same there.
+func (t *Transformer[T]) rejected() *Transformer[T] {
+	if t == nil || len(t.booleans) == 0 {
+		return nil
+	}
+	var columns []string
+	for _, i := range t.booleans {
+		columns = append(columns, t.columns[i])
+	}
+	// Neither fails: the parameters are right, and the columns are those of t.
+	spec, _ := transform.New(transform.MapValues(map[string]string{"TRUE": "true", "FALSE": "false"}).On(columns...))
+	again, _ := newTransformer(t.codec, spec, transform.JSON)
+	return again
+}
+
 // Transformed declares that a specification runs on the data while it is staged, before anything is sent: on each row, or
 // on the cells of a CSV file that exists, whose columns it names. Where the data's table or [InputFile.Local] says it too,
 // they have to be equal, and it runs once. Columns of a file that it adds stand behind the others, and those that it drops

@@ -36,14 +36,9 @@ type fileTransform struct {
 
 // begin takes the header.
 func (t *fileTransform) begin(names []string, _ []byte) error {
-	refuse := func(err error) error {
-		e := refusedBy(err)
-		e.File, e.Line = t.sink.file, t.sink.start
-		return e
-	}
 	var err error
 	if t.program, err = t.spec.Bind(names, transform.CSV); err != nil {
-		return refuse(err)
+		return t.refuse(err)
 	}
 	t.row, t.keyed = t.program.NewRow(), slices.Index(names, t.key)
 	for i, name := range t.program.Columns() {
@@ -52,7 +47,7 @@ func (t *fileTransform) begin(names []string, _ []byte) error {
 		}
 	}
 	if len(t.columns) == 0 {
-		return refuse(transform.Refuse("the transformations drop all columns of the file"))
+		return t.refuse(transform.Refuse("the transformations drop all columns of the file"))
 	}
 	t.empties = make([]int, len(t.columns))
 	t.records = newRecordReader(t.sink.separator, t.sink.encoding, maxTransformed)
@@ -64,6 +59,13 @@ func (t *fileTransform) begin(names []string, _ []byte) error {
 		}
 	}
 	return t.dst.begin(t.names, t.end())
+}
+
+// refuse is the error of package transform with its place in the file.
+func (t *fileTransform) refuse(err error) error {
+	e := refusedBy(err)
+	e.File, e.Line = t.sink.file, t.sink.start
+	return e
 }
 
 // write takes a part of a row.
@@ -107,9 +109,7 @@ func (t *fileTransform) transform() error {
 		}
 	}
 	if err := t.program.Run(t.row); err != nil {
-		e := refusedBy(err)
-		e.File, e.Line = t.sink.file, t.sink.start
-		return e
+		return t.refuse(err)
 	}
 	t.line = t.line[:0]
 	for n, i := range t.columns {

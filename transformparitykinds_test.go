@@ -154,15 +154,15 @@ type formRoads struct {
 	cells        func() []map[string]string
 }
 
-func newFormRoads(t *rapid.T, tb testing.TB, custom bool, empty actitotest.Assumption, spec *transform.Specification) *formRoads {
-	server := inMemory(tb)
+func newFormRoads(t testing.TB, custom bool, empty actitotest.Assumption, spec *transform.Specification) *formRoads {
+	server := inMemory(t)
 	server.Assume(empty)
 	attributes := []actitotest.Attribute{
 		{Name: "customerID", Type: "STRING", Unique: true, Mandatory: true}, {Name: "emailAddress", Type: "EMAIL_ADDRESS", Unique: true},
 		{Name: "firstName", Type: "FIRSTNAME"}, {Name: "gsmNumber", Type: "STRING"}, {Name: "birthDate", Type: "BIRTHDATE"}, {Name: "lastVisit", Type: "TIMESTAMP"},
 		{Name: "country", Type: "COUNTRY"}, {Name: "language", Type: "MOTHER_LANGUAGE"}, {Name: "amount", Type: "NUMBER"}, {Name: "vip", Type: "BOOLEAN"},
 	}
-	r := &formRoads{bulk: newBulk(tb, server)}
+	r := &formRoads{bulk: newBulk(t, server)}
 	if !custom {
 		server.AddProfileTable("MyEntity", actitotest.Table{ID: "17", Name: "Forms", Attributes: attributes})
 		plain, err := actito.Profiles[formRow](r.client, "Forms")
@@ -351,7 +351,7 @@ func checkFormRoads(t *rapid.T, tb testing.TB) {
 	}
 	outcomes := map[string]string{}
 	for name, road := range roads {
-		r := newFormRoads(t, tb, custom, world, spec)
+		r := newFormRoads(tb, custom, world, spec)
 		refused := road(r)
 		if refused < 0 {
 			refused = len(rows)
