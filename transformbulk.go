@@ -82,7 +82,8 @@ type Place uint8
 
 // OnServer lets Actito execute them, when the table's InputFile and Rows are given it: the definition has the list, and
 // the rows go as they are. Of a kind that it is not known to have, and of a table that is not Transformed, it is an
-// error when the definition or the rows are used. Kinds and parameters have assumed names in the definition.
+// error when the definition or the rows are used. Kinds and parameters have assumed names in the definition. Cells that
+// they empty are not seen here: declare EmptyCells by what they mean too.
 const OnServer Place = 1
 
 func (p Place) applyColumns(c *columnConfig) { c.onServer = true }
@@ -183,12 +184,13 @@ func (d *Definition) executable() error {
 	return nil
 }
 
+const neverHere = "the server fetches the file, so that it cannot be transformed here, as Local says: derive the input file with OnServer"
+
 // storable finds transformations that would never run, since the files come without this library.
 func (d *Definition) storable() error {
 	for i := range d.Files {
 		if f := &d.Files[i]; f.Local != nil && (d.Schedule != nil || d.Location != nil) {
-			return f.refuse(ruleTransform, "the server fetches the file, so that it cannot be transformed here, as Local says: "+
-				"derive the input file with OnServer")
+			return f.refuse(ruleTransform, neverHere)
 		}
 	}
 	return nil
