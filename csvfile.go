@@ -21,9 +21,9 @@ type rowWriter interface {
 	write(p []byte, endsRow bool) error
 }
 
-// csvSink passes a CSV file on to dst, byte for byte, and checks it on the way; fileTransform changes it behind that. Memory does not grow with the file,
-// however long its lines are. The file is complete only if finish returned nil. The first failure stays, so that a
-// producer that overlooks it cannot complete the file.
+// csvSink passes a CSV file on to dst, byte for byte, and checks it on the way; fileTransform changes it behind that.
+// Memory does not grow with the file, however long its lines are. The file is complete only if finish returned nil. The
+// first failure stays, so that a producer that overlooks it cannot complete the file.
 //
 // The rules are RFC 4180's (documented: that is what Actito reads), with one addition: whatever two readers of CSV
 // could take differently is refused, since nobody would notice what the server made of it. That holds for blank lines,
@@ -201,8 +201,8 @@ func (c *csvSink) goesOn(mistake error, kept bool) bool {
 }
 
 // leaveOut keeps the row, which was counted, as a refusal.
-func (c *csvSink) leaveOut(invalid error) {
-	c.refused = append(c.refused, Refusal{File: c.file, Row: c.rows + len(c.refused), Reason: invalid.Error(), Err: invalid})
+func (c *csvSink) leaveOut(invalid error, key string) {
+	c.refused = append(c.refused, Refusal{File: c.file, Row: c.rows + len(c.refused), Reason: invalid.Error(), Key: key, Err: invalid})
 	c.rows--
 }
 

@@ -33,6 +33,7 @@ type Data struct {
 	local       *transform.Specification // runs while it is staged; nil for none
 	onServer    *transform.Specification // the definition's, which has to be the same; nil for none
 	wrong       string                   // with those
+	key         string                   // the column of the rows' key; "" if it is not known
 	blanks      blankRule
 	produce     producer
 }

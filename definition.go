@@ -76,7 +76,7 @@ type InputFile struct {
 	// definition has to bring its own, by its table or Transformed. Where the server fetches the file, they are an error.
 	Local *transform.Specification `json:"-"`
 
-	key string // of the custom table's struct that it was derived from
+	key string // of the table's rows that it was derived from; "" if it is not known
 	err error  // why it could not be derived
 }
 

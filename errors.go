@@ -279,7 +279,7 @@ type ValidationError struct {
 	Column string // attribute, header or key
 	Rule   string // short and stable, such as "cell-count"
 	Detail string // what is wrong and what to do
-	Err    error  // the cause, such as the error of a user's TextMarshaler
+	Err    error  `json:"-"` // the cause, such as the error of a user's TextMarshaler, which may hold the value
 }
 
 func (e *ValidationError) Error() string {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/actito-go/actito/internal/transport"
@@ -146,6 +147,9 @@ func (s *ETLService) triggered(ctx context.Context, etlID string, opts []ImportO
 		im.files = stored.Files
 	case len(im.loads) == 0:
 		return nil, fmt.Errorf("actito: which tables does ETL %s load? Its definition cannot be read, so name them with Loads: %w", etlID, err)
+	default:
+		s.c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the definition cannot be read, so that files and their transformations are not compared with it",
+			slog.String("etl", etlID), slog.Any("error", err))
 	}
 	im.path, im.segments, im.etlID = pathTrigger, []string{escape(etlID)}, etlID
 	return im, nil

@@ -91,8 +91,7 @@ func (im *importRun) inputFile(name string) (*InputFile, error) {
 // prepare tells a Data what its input file says about how it is written.
 func (im *importRun) prepare(d *Data) error {
 	f := im.plan[d.name]
-	known := f != nil
-	if !known {
+	if f == nil {
 		f = &InputFile{}
 	}
 	if d.separator == 0 && f.Format.Separator != "" {
@@ -107,10 +106,8 @@ func (im *importRun) prepare(d *Data) error {
 	if d.blanks.empty, err = im.emptyCells(d.name, f, d.blanks.empty); err != nil {
 		return err
 	}
-	if !known {
-		return nil
-	}
-	return im.checkLocal(d, f)
+	d.key = f.column(f.key)
+	return im.checkLocal(d, im.plan[d.name])
 }
 
 // emptyCells is the declaration that counts for a file: where several are made, they agree.
@@ -183,7 +180,7 @@ func (im *importRun) checkStaged(s *StagedFile) error {
 	}
 	f := im.plan[s.Name]
 	if f == nil {
-		return nil
+		return im.placed(s.Name, nil, s.local, s.onServer)
 	}
 	refuse := func(line int, column, rule, detail string) error {
 		return &ValidationError{File: s.Name, Line: line, Column: column, Rule: rule, Detail: detail}

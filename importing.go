@@ -35,7 +35,8 @@ func (s *Staged) applyImport(im *importRun)    { im.given = append(im.given, s) 
 func (e EmptyCells) applyImport(im *importRun) { im.empties = append(im.empties, e) }
 
 // Loads names the tables that an import loads, by name or id, where its definition is stored and cannot be read, or is a
-// [RawDefinition] that does not tell. One import is counted for each.
+// [RawDefinition] that does not tell. One import is counted for each. Files are not compared with a definition that cannot
+// be read: a column may be transformed here and by it, which a warning in the log says, and rows [OnServer] are refused.
 func Loads(tables ...string) ImportOption {
 	return importOption(func(im *importRun) { im.loads = append(im.loads, tables...) })
 }

@@ -117,10 +117,8 @@ func TestParentsInTheServersHandsAreLeftToIt(t *testing.T) {
 	b.loads(t, e, err)
 
 	d = inOrder("customers orders")
-	d.Files[0].Transformations = transform.Lowercase().On("customerID")
-	d.Files[1].Transformations = transform.Lowercase().On("customerID")
-	customers := actito.DataBytes("customers.csv", []byte("customerID\nc1\n"))
-	e, err = b.client.ETLs.RunOnce(t.Context(), d, customers, chainData["orders"], actito.LookUpParents(0))
+	d.Files[0].Transformations = transform.MapValues(map[string]string{"X1": "C1"}).On("customerID")
+	e, err = b.client.ETLs.RunOnce(t.Context(), d, actito.DataBytes("customers.csv", []byte("customerID\nX1\n")), chainData["orders"], actito.LookUpParents(0))
 	b.loads(t, e, err)
 	require.Zero(t, b.lookUps())
 }

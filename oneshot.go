@@ -87,7 +87,7 @@ func (f *InputFile) check() error {
 		return f.err
 	case f.FileNamePattern == "":
 		return f.refuse("definition", "an input file of the definition has no FileNamePattern")
-	case f.key != "" && f.Mode != CreateOnly && !slices.ContainsFunc(f.Mapping, func(m Mapping) bool { return m.Attribute == f.key }):
+	case f.key != "" && f.Destination.Table == CustomTableType && f.Mode != CreateOnly && f.column(f.key) == "": // a profile may be told by another attribute
 		return f.refuse("missing-key", "the columns lack the table's key "+f.key+", by which records are told: add it, or create only")
 	case f.Destination.Table != ProfileTableType && f.Destination.Table != CustomTableType || f.Destination.TableID == "":
 		return f.refuse("definition", "the input file's Destination needs a Table type and a TableID, which may be the table's name")

@@ -51,7 +51,7 @@ func (im *importRun) assignRemotes(taken map[*InputFile]string) error {
 			continue // the definition is not known
 		}
 		if f.Local != nil {
-			return refuse("the server fetches the file, so that it cannot be transformed here, as Local says: derive the input file with OnServer")
+			return refuse(neverHere)
 		}
 		if other, twice := taken[f]; twice {
 			return refuse("the definition's " + f.FileNamePattern + " is given twice, also by " + other)

@@ -34,7 +34,9 @@ func OnlyRejects(f func(Reject[map[string]string]) bool) RepairOption {
 // WriteRepair writes the rows of one file that an execution rejected, as a CSV file in which they can be put right and
 // imported again, and returns how many there are. file is the name of the file that was imported; of an import in
 // several parts, the rows of all are written. Each row is byte for byte what the rejects file holds, without errorCode
-// and errorColumn: header, separator, quotes, line ends and encoding stay. Without rejects nothing is written.
+// and errorColumn: header, separator, quotes, line ends and encoding stay. Without rejects nothing is written. Rows that
+// were transformed before they were sent are so here: import them with an [InputFile] that has no Local, or they are
+// transformed twice.
 //
 // A row with more cells than the header, or fewer, is left out, since nobody can tell which of them are its own; after
 // the last row the error says how many are. What else ends with an error is as for [ProfileTable.Rejects]. The file
@@ -181,14 +183,15 @@ func inert(cells []string) []string {
 // Repair sends the profiles that an execution rejected again, one by one and put right by fix, which costs no import.
 // It is [ProfileTable.UpsertEach] over [ProfileTable.Rejects]: it yields each reject that was sent with what became of
 // it, in order. fix returns the row to send, or false to leave it out; it is given rejects with a RowErr too, whose Row
-// is incomplete. A table that is Transformed does not transform them: the import did, before they were sent. Those of an
-// import with [OnServer] are as they were sent: fix may use a [Transformer].
+// is incomplete. A table that is Transformed does not transform them: the import did, before they were sent. Only the text
+// of booleans is made that of a call, where BOOLEAN wrote it. Rows of an import with [OnServer] are as they were sent: fix
+// may use a [Transformer].
 //
 // Unlike an import, each profile that is sent raises Actito's scenarios. A cell that is empty is unset in Row, and so not
 // sent. When the rejects cannot be read to the end, or do not add up, the last result has the error, and no reject.
 func (t *ProfileTable[T]) Repair(ctx context.Context, e *Execution, fix func(Reject[T]) (T, bool), opts ...CallOption) iter.Seq2[Reject[T], UpsertResult] {
 	plain := *t
-	plain.rows = nil
+	plain.rows = t.rows.rejected()
 	return repair(t.Rejects(ctx, e), fix, func(rows iter.Seq2[T, error]) iter.Seq[UpsertResult] { return plain.UpsertEach(ctx, rows, opts...) })
 }
 
@@ -196,7 +199,7 @@ func (t *ProfileTable[T]) Repair(ctx context.Context, e *Execution, fix func(Rej
 // see [ProfileTable.Repair].
 func (t *CustomTable[T]) Repair(ctx context.Context, e *Execution, fix func(Reject[T]) (T, bool), opts ...CallOption) iter.Seq2[Reject[T], UpsertResult] {
 	plain := *t
-	plain.rows = nil
+	plain.rows = t.rows.rejected()
 	return repair(t.Rejects(ctx, e), fix, func(rows iter.Seq2[T, error]) iter.Seq[UpsertResult] { return plain.UpsertEach(ctx, rows, opts...) })
 }
 

@@ -208,9 +208,7 @@ func inputFile[T any](c *codec[T], spec *transform.Specification, kind TableType
 			refused.File, f.err = pattern, refused
 		}
 	}
-	if kind == CustomTableType && c.keyField != nil { // a profile may be told by any of its unique attributes
-		f.key = c.keyField.name
-	}
+	f.key = c.keyName()
 	return f
 }
 
@@ -263,11 +261,11 @@ func rowsOf[T any](c *codec[T], spec *transform.Specification, name string, rows
 			if err != nil {
 				return fmt.Errorf("actito: %s: row %d: %w", name, n, err)
 			}
+			if err := sink.usable(ctx); err != nil {
+				return err
+			}
 			*row = next
 			if reason, refused := refuse(*row); refused {
-				if err := sink.usable(ctx); err != nil {
-					return err
-				}
 				leaveOut(reason, nil)
 				continue
 			}
@@ -289,7 +287,7 @@ func rowsOf[T any](c *codec[T], spec *transform.Specification, name string, rows
 				if unwritten {
 					continue
 				}
-			case err != nil && d.skipInvalid && invalid && sink.usable(ctx) == nil:
+			case err != nil && d.skipInvalid && invalid:
 				leaveOut(err.Error(), err)
 				continue
 			case err != nil:

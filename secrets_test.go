@@ -1,17 +1,54 @@
 package actito_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
+	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
+	"github.com/actito-go/actito/transform"
 )
+
+// What a kind of the user's own says of a value is for the program alone.
+func TestAValueThatATransformationRefusesIsShownNowhere(t *testing.T) {
+	t.Parallel()
+	const secret = "4111111111111111x"
+	number := transform.Custom{Name: "ATOI", New: func(json.RawMessage) (func(string) (string, error), error) {
+		return func(s string) (string, error) { _, err := strconv.Atoi(s); return s, err }, nil
+	}}
+	spec, err := transform.New(transform.WithKinds(number), on("ATOI", "firstName"))
+	require.NoError(t, err)
+	var logged bytes.Buffer
+	b := newBulk(t, inMemory(t), actito.WithLogger(newLogger(&logged)))
+	table, err := b.customers.Transformed(spec)
+	require.NoError(t, err)
+	_, refused := table.Upsert(t.Context(), customer{ID: "C1", FirstName: secret})
+	require.ErrorIs(t, refused, strconv.ErrSyntax)
+	in := table.InputFile("customers.csv", named, actito.Keep)
+	csv := []byte("customerID,emailAddress,firstName\nC1,," + secret + "\nC2,,1\n")
+	exec, err := b.client.ETLs.RunOnce(t.Context(), once(in), actito.DataBytes("customers.csv", csv, actito.SkipInvalid()))
+	require.NoError(t, err)
+	report, err := table.Check(t.Context(), actito.DataBytes("customers.csv", csv))
+	require.NoError(t, err)
+	log := newLogger(&logged)
+	for _, shown := range []any{refused, exec, exec.Refused[0], exec.Refused[0].Err, report, struct{ Err error }{refused}} {
+		log.Error("shown", "it", shown)
+		fmt.Fprintf(&logged, "%v %+v %#v %s\n", shown, shown, shown, shown)
+		require.NoError(t, json.NewEncoder(&logged).Encode(shown))
+	}
+	require.Contains(t, logged.String(), "ATOI")
+	require.NotContains(t, logged.String(), secret)
+}
 
 // newLogger logs everything there is.
 func newLogger(w io.Writer) *slog.Logger {

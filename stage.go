@@ -170,7 +170,7 @@ func newSink(d *Data, dst rowWriter) *csvSink {
 		sink.excel = &excelRepair{declared: d.separator != 0}
 	}
 	if d.local != nil && !d.typed { // rows are transformed before they are text
-		sink.transform = &fileTransform{spec: d.local, skipInvalid: d.skipInvalid, sink: sink, dst: dst}
+		sink.transform = &fileTransform{spec: d.local, skipInvalid: d.skipInvalid, key: d.key, sink: sink, dst: dst}
 		sink.dst = sink.transform
 	}
 	return sink

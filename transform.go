@@ -21,12 +21,13 @@ import (
 // In maps any name may be transformed. Their values must then be strings, Opt[string] or nil, which is null; what changes
 // becomes a string, and what becomes unset or is dropped is removed.
 type Transformer[T any] struct {
-	spec    *transform.Specification
-	codec   *codec[T]
-	program *transform.Program
-	columns []string // of the program
-	touched []int
-	free    sync.Pool
+	spec     *transform.Specification
+	codec    *codec[T]
+	program  *transform.Program
+	columns  []string // of the program
+	touched  []int
+	booleans []int
+	free     sync.Pool
 }
 
 // NewTransformer binds a specification to the fields of T. A column that no field has, a field that holds no text, one
@@ -80,7 +81,7 @@ func newTransformer[T any](c *codec[T], spec *transform.Specification, form tran
 			return nil, &ValidationError{Column: names[i], Rule: ruleTransform, Detail: c.fields[i].goName + " is readonly and never sent, so that it cannot be written"}
 		}
 	}
-	t.columns, t.touched = t.program.Columns(), t.program.Touched()
+	t.columns, t.touched, t.booleans = t.program.Columns(), t.program.Touched(), t.program.Booleans()
 	return t, nil
 }
 

@@ -50,6 +50,21 @@ func (t *Transformer[T]) specification() *transform.Specification {
 	return t.spec
 }
 
+// rejected transforms rows that a file had already, transformed, for calls; nil if they are the same there.
+func (t *Transformer[T]) rejected() *Transformer[T] {
+	if t == nil || len(t.booleans) == 0 {
+		return nil
+	}
+	var columns []string
+	for _, i := range t.booleans {
+		columns = append(columns, t.columns[i])
+	}
+	// Neither fails: the parameters are right, and the columns are those of t.
+	spec, _ := transform.New(transform.MapValues(map[string]string{"TRUE": "true", "FALSE": "false"}).On(columns...))
+	again, _ := newTransformer(t.codec, spec, transform.JSON)
+	return again
+}
+
 // Transformed declares that a specification runs on the data while it is staged, before anything is sent: on each row, or
 // on the cells of a CSV file that exists, whose columns it names. Where the data's table or [InputFile.Local] says it too,
 // they have to be equal, and it runs once. Columns of a file that it adds stand behind the others, and those that it drops
@@ -67,7 +82,8 @@ type Place uint8
 
 // OnServer lets Actito execute them, when the table's InputFile and Rows are given it: the definition has the list, and
 // the rows go as they are. Of a kind that it is not known to have, and of a table that is not Transformed, it is an
-// error when the definition or the rows are used. Kinds and parameters have assumed names in the definition.
+// error when the definition or the rows are used. Kinds and parameters have assumed names in the definition. Cells that
+// they empty are not seen here: declare EmptyCells by what they mean too.
 const OnServer Place = 1
 
 func (p Place) applyColumns(c *columnConfig) { c.onServer = true }
@@ -101,10 +117,17 @@ func (d *Data) transformBy(spec *transform.Specification) {
 	d.local = spec
 }
 
-// placed checks where the transformations of a file run.
+// placed checks where the transformations of a file run; f is nil if its definition is not known.
 func (im *importRun) placed(file string, f *InputFile, local, onServer *transform.Specification) error {
 	refuse := func(column, detail string) error {
 		return &ValidationError{File: file, Column: column, Rule: ruleTransform, Detail: detail}
+	}
+	if f == nil {
+		if onServer != nil {
+			return refuse("", "the rows are sent for the server to transform, and the definition cannot be read, so that nobody knows whether it does: "+
+				"send rows of the table that is not Transformed")
+		}
+		return nil
 	}
 	other := f.otherTransformations()
 	if onServer != nil {
@@ -161,20 +184,21 @@ func (d *Definition) executable() error {
 	return nil
 }
 
+const neverHere = "the server fetches the file, so that it cannot be transformed here, as Local says: derive the input file with OnServer"
+
 // storable finds transformations that would never run, since the files come without this library.
 func (d *Definition) storable() error {
 	for i := range d.Files {
 		if f := &d.Files[i]; f.Local != nil && (d.Schedule != nil || d.Location != nil) {
-			return f.refuse(ruleTransform, "the server fetches the file, so that it cannot be transformed here, as Local says: "+
-				"derive the input file with OnServer")
+			return f.refuse(ruleTransform, neverHere)
 		}
 	}
 	return nil
 }
 
-// checkLocal adds to a Data the transformations of its input file.
+// checkLocal adds to a Data the transformations of its input file, nil if that is not known.
 func (im *importRun) checkLocal(d *Data, f *InputFile) error {
-	if f.Local != nil {
+	if f != nil && f.Local != nil {
 		d.transformBy(f.Local)
 		if err := d.check(); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/actito-go/actito/internal/csvrow"
 	"github.com/actito-go/actito/transform"
@@ -17,12 +18,14 @@ const maxTransformed = 32 << 20
 type fileTransform struct {
 	spec        *transform.Specification
 	skipInvalid bool
+	key         string // the column of the rows' key, or ""
 	sink        *csvSink
 	dst         rowWriter
 
 	records *recordReader
 	row     *transform.Row
 	program *transform.Program
+	keyed   int      // the key's column in the file; -1 if it is none
 	columns []int    // of the program, that are written
 	names   []string // of those
 	empties []int    // empty cells of each
@@ -33,23 +36,18 @@ type fileTransform struct {
 
 // begin takes the header.
 func (t *fileTransform) begin(names []string, _ []byte) error {
-	refuse := func(err error) error {
-		e := refusedBy(err)
-		e.File, e.Line = t.sink.file, t.sink.start
-		return e
-	}
 	var err error
 	if t.program, err = t.spec.Bind(names, transform.CSV); err != nil {
-		return refuse(err)
+		return t.refuse(err)
 	}
-	t.row = t.program.NewRow()
+	t.row, t.keyed = t.program.NewRow(), slices.Index(names, t.key)
 	for i, name := range t.program.Columns() {
 		if !t.program.Dropped(i) {
 			t.columns, t.names = append(t.columns, i), append(t.names, name)
 		}
 	}
 	if len(t.columns) == 0 {
-		return refuse(transform.Refuse("the transformations drop all columns of the file"))
+		return t.refuse(transform.Refuse("the transformations drop all columns of the file"))
 	}
 	t.empties = make([]int, len(t.columns))
 	t.records = newRecordReader(t.sink.separator, t.sink.encoding, maxTransformed)
@@ -63,6 +61,13 @@ func (t *fileTransform) begin(names []string, _ []byte) error {
 	return t.dst.begin(t.names, t.end())
 }
 
+// refuse is the error of package transform with its place in the file.
+func (t *fileTransform) refuse(err error) error {
+	e := refusedBy(err)
+	e.File, e.Line = t.sink.file, t.sink.start
+	return e
+}
+
 // write takes a part of a row.
 func (t *fileTransform) write(p []byte, endsRow bool) error {
 	t.records.read(p)
@@ -70,15 +75,19 @@ func (t *fileTransform) write(p []byte, endsRow bool) error {
 		return nil
 	}
 	t.records.endCell()
+	defer t.records.reset()
 	err := t.transform()
-	t.records.reset()
 	switch {
 	case err == nil:
 		return t.dst.write(t.end(), true)
 	case t.sink.goesOn(err, false):
 		return nil
-	case t.skipInvalid && t.sink.goOn == nil:
-		t.sink.leaveOut(err)
+	case t.skipInvalid && t.sink.goOn == nil && !t.records.long:
+		key := ""
+		if t.keyed >= 0 {
+			key = string(t.records.cell(t.keyed))
+		}
+		t.sink.leaveOut(err, key)
 		return nil
 	}
 	return err
@@ -100,9 +109,7 @@ func (t *fileTransform) transform() error {
 		}
 	}
 	if err := t.program.Run(t.row); err != nil {
-		e := refusedBy(err)
-		e.File, e.Line = t.sink.file, t.sink.start
-		return e
+		return t.refuse(err)
 	}
 	t.line = t.line[:0]
 	for n, i := range t.columns {

@@ -149,10 +149,27 @@ func TestRowsOfAFileThatAreRefusedAreLeftOut(t *testing.T) {
 		require.NotContains(t, r.Reason, "Bob")
 	}
 
+	// Whoever derived the input file knows the key.
+	b := newBulk(t, inMemory(t))
+	orders, err := b.orders.Transformed(specOf(t, transform.Uppercase().On("orderId"), on("DIGITS", "customerID")))
+	require.NoError(t, err)
+	customers, err := b.customers.Transformed(specOf(t, on("DIGITS", "firstName")))
+	require.NoError(t, err)
+	for name, in := range map[string]actito.InputFile{"C4": customers.InputFile("a.csv", named), "o4": orders.InputFile("a.csv")} {
+		text := "orderId,customerID,amount\no1,1,1\no4,x,1\n"
+		if name == "C4" {
+			text = csv
+		}
+		exec, err := b.client.ETLs.RunOnce(t.Context(), once(in), actito.DataBytes("a.csv", []byte(text), actito.SkipInvalid()), actito.LookUpParents(-1))
+		require.NoError(t, err)
+		require.Equal(t, name, exec.Refused[len(exec.Refused)-1].Key)
+	}
+
 	for name, tt := range map[string]struct {
 		csv  string
 		want refusal
 	}{
+		"a row that may be several":  {csv + "C6,x@x.be,\"" + strings.Repeat("1\n", 17<<20) + "\"\n", refusal{"customers.csv", 8, "", "row-length"}},
 		"a mistake in the structure": {csv + "C6,x\n", refusal{"customers.csv", 8, "", "cell-count"}},
 		"a blank line":               {csv + "\n", refusal{"customers.csv", 8, "", "blank-line"}},
 	} {

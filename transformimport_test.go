@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -305,6 +307,34 @@ func TestAStoredDefinitionsTransformationsCountWhenItIsTriggered(t *testing.T) {
 	p, found := b.Profile("Customers", "customerID", "C2")
 	require.True(t, found)
 	require.Equal(t, "BOB", p.Attributes["firstName"])
+}
+
+func TestRowsForTheServerToTransformNeedADefinitionThatSaysSo(t *testing.T) {
+	t.Parallel()
+	var logged bytes.Buffer
+	b := newBulk(t, inMemory(t), actito.WithLogger(slog.New(slog.NewJSONHandler(&logged, nil))))
+	table := transformedCustomers(t, b)
+	id := b.stored(t, table.InputFile("customers.csv", named, actito.OnServer))
+	rows := func(opts ...actito.RowsOption) actito.Data {
+		return table.Rows("customers.csv", all(annRow), append(opts, named)...)
+	}
+	staged, err := actito.Stage(t.Context(), rows(actito.OnServer))
+	require.NoError(t, err)
+	defer staged.Close()
+	for name, data := range map[string]actito.ImportOption{"rows": rows(actito.OnServer), "staged rows": staged} {
+		b.Fail(actitotest.OpETLGet, actitotest.Status(http.StatusForbidden))
+		_, err := b.client.ETLs.Trigger(t.Context(), id, data, actito.Loads("Customers"), actito.Keep)
+		requireRefused(t, refusal{file: "customers.csv", rule: "transform"}, err)
+		require.ErrorContains(t, err, "cannot be read", name)
+		_, err = b.client.ETLs.RunOnce(t.Context(), actito.RawDefinition([]byte(`{"name":"raw"}`)), data, actito.Loads("Customers"), actito.Keep)
+		requireRefused(t, refusal{file: "customers.csv", rule: "transform"}, err)
+	}
+	b.untouched(t)
+	require.Contains(t, logged.String(), `"level":"WARN","msg":"actito: the definition cannot be read`)
+	// Rows that are transformed here are sent all the same.
+	b.Fail(actitotest.OpETLGet, actitotest.Status(http.StatusForbidden))
+	exec, err := b.client.ETLs.Trigger(t.Context(), id, rows(), actito.Loads("Customers"), actito.Keep)
+	b.loads(t, exec, err)
 }
 
 func TestTheServerTransformsWhatItIsGiven(t *testing.T) {

@@ -75,7 +75,7 @@ func drawSpec(t *rapid.T) *transform.Specification {
 }
 
 // Whatever way rows take, the tables have the same cells afterwards.
-func TestRowsBecomeTheSameOnEveryRoad(t *testing.T) {
+func TestParityOfRowsOnEveryRoad(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		spec := drawSpec(rt)

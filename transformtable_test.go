@@ -204,3 +204,26 @@ func TestRepairedRowsAreNotTransformedAgain(t *testing.T) {
 	_, found := b.Profile("Customers", "customerID", "B-1")
 	require.True(t, found)
 }
+
+func TestBooleansOfRepairedRowsAreThoseOfACall(t *testing.T) {
+	t.Parallel()
+	spec := specOf(t, transform.Boolean().On("vip"))
+	r := newFormRoads(t, true, actitotest.EmptyCellsKeep, spec)
+	r.Assume(actitotest.ResultFilesExist)
+	table := r.typed.(*actito.CustomTable[formRow])
+	row := formRow{ID: "C1"}
+	row.VIP, row.Amount = actito.Set("oui"), actito.Set("many")
+	exec, err := r.client.ETLs.RunOnce(t.Context(), once(table.InputFile("forms.csv", actito.Keep)), table.Rows("forms.csv", all(row)))
+	exec, err = r.ends(t, exec, err)
+	require.ErrorIs(t, err, actito.ErrRowsRejected)
+	for reject, result := range table.Repair(t.Context(), exec, func(r actito.Reject[formRow]) (formRow, bool) {
+		r.Row.Amount = actito.Set("1")
+		return r.Row, true
+	}) {
+		require.NoError(t, result.Err)
+		require.Equal(t, actito.Set("TRUE"), reject.Row.VIP)
+	}
+	record, found := r.Record("Forms", "C1")
+	require.True(t, found)
+	require.Equal(t, "true", record["vip"])
+}

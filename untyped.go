@@ -43,8 +43,9 @@ func (t *CustomTable[T]) Untyped() *CustomTable[map[string]any] {
 }
 
 // Map returns what a row would send: each name with its value, nil where it is cleared; what is unset is missing. A row
-// that cannot be sent is a [ValidationError]. Dates are in their text form, numbers are [json.Number], lists []any. An
-// empty text that is set is an [Opt], since a plain one would be unset.
+// that cannot be sent is a [ValidationError]. Dates are in their text form, numbers are [json.Number], lists []any, and
+// what the kind BOOLEAN of package transform writes is a bool, whose text is another in a call than in a file. An empty text that is set is
+// an [Opt], since a plain one would be unset.
 //
 // It is how rows are kept for later: a map can be stored as JSON, be read back by [ParseMap], take over what a newer one
 // of the same row says, name by name, and be sent through Untyped.
@@ -134,5 +135,14 @@ func toMap[T any](c *codec[T], rows *Transformer[T], row *T) (map[string]any, er
 			object = object[:before]
 		}
 	}
-	return ParseMap(append(object, '}'))
+	kept, err := ParseMap(append(object, '}'))
+	if rows == nil || err != nil {
+		return kept, err
+	}
+	for _, i := range rows.booleans {
+		if text, set := kept[rows.columns[i]].(string); set {
+			kept[rows.columns[i]] = text == "true"
+		}
+	}
+	return kept, nil
 }

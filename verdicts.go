@@ -163,7 +163,7 @@ type Refusal struct {
 	File   string `json:"file"`
 	Row    int    `json:"row"`    // its number in the file, from 1
 	Reason string `json:"reason"` // as the caller gave it, or why the row is invalid
-	Key    string `json:"-"`      // text of the row's key, "" without one; personal data
+	Key    string `json:"-"`      // text of the row's key, before a transformation that refused it, "" if it has none or is not known; personal data
 	Err    error  `json:"-"`      // of an invalid row: a *ValidationError
 }
 

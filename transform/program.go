@@ -2,6 +2,7 @@ package transform
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"unsafe"
 )
@@ -122,17 +123,30 @@ func (p *Program) Touched() []int {
 }
 
 // Written lists the columns that transformations write, in ascending order.
-func (p *Program) Written() []int {
-	var list []int
-	for _, st := range p.steps {
+func (p *Program) Written() []int { return slices.Sorted(maps.Keys(p.writers())) }
+
+// Booleans lists the columns whose values are what [Boolean] writes, in ascending order: no other transformation writes
+// them after it.
+func (p *Program) Booleans() []int {
+	last := p.writers()
+	maps.DeleteFunc(last, func(_ int, st *step) bool { return st.of.Kind.name != kindBoolean })
+	return slices.Sorted(maps.Keys(last))
+}
+
+// writers are the last steps that write each column.
+func (p *Program) writers() map[int]*step {
+	last := map[int]*step{}
+	for i := range p.steps {
+		st := &p.steps[i]
+		written := []int{st.column}
 		if st.split != nil {
-			list = append(list, st.others...)
-			continue
+			written = st.others
 		}
-		list = append(list, st.column)
+		for _, column := range written {
+			last[column] = st
+		}
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	return last
 }
 
 // State is whether there is a value.

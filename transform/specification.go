@@ -112,7 +112,8 @@ func (s *Specification) String() string {
 	return strings.Join(lines, "\n")
 }
 
-// Equal reports whether both have the same transformations in the same order.
+// Equal reports whether both have the same transformations in the same order. Kinds of the caller's own are told by their
+// names and parameters: functions cannot be compared.
 func (s *Specification) Equal(other *Specification) bool {
 	return s == other || s != nil && other != nil && slices.Equal(s.list, other.list)
 }
@@ -161,7 +162,7 @@ type Error struct {
 	Column string // that it acts on
 	Kind   string // by its name
 	Detail string // what is wrong and what to do
-	Err    error  // the cause, which may hold the value
+	Err    error  `json:"-"` // the cause, which may hold the value
 }
 
 func (e *Error) Error() string {
