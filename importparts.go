@@ -75,13 +75,6 @@ func (im *importRun) calls(files []StagedFile) ([][]StagedFile, error) {
 		return nil, &ValidationError{File: files[0].Name, Rule: "split",
 			Detail: "SplitAbove takes several calls, and the server would fetch the files of Remote in each: import them apart"}
 	}
-	order := func(name string) int {
-		return slices.IndexFunc(im.files, func(in InputFile) bool { return in.fits(name) })
-	}
-	files = slices.Clone(files)
-	slices.SortStableFunc(files, func(a, b StagedFile) int {
-		return cmp.Or(order(a.Name)-order(b.Name), a.Part-b.Part)
-	})
 	var calls [][]StagedFile
 	for i := range files {
 		calls = append(calls, files[i:i+1])

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -22,11 +21,6 @@ func (im *importRun) bundle(files []StagedFile) (*Staged, error) {
 	if !im.oneArchive {
 		return nil, nil
 	}
-	place := func(f StagedFile) int {
-		return slices.IndexFunc(im.files, func(in InputFile) bool { return in.fits(f.Name) })
-	}
-	files = slices.Clone(files)
-	slices.SortStableFunc(files, func(a, b StagedFile) int { return cmp.Compare(place(a), place(b)) })
 	return bounds{limit: maxFileSize, memory: stagingMemory}.bundle(files)
 }
 
