@@ -2,7 +2,9 @@ package actito_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,12 +118,76 @@ func TestParentsInTheServersHandsAreLeftToIt(t *testing.T) {
 	e, err := b.client.ETLs.RunOnce(t.Context(), d, chainData["orders"], actito.Remote(location, "customers.csv"), actito.LookUpParents(0))
 	b.loads(t, e, err)
 
-	d = inOrder("customers orders")
-	d.Files[0].Transformations = transform.Constant("C9").On("customerID")
-	_, err = b.client.ETLs.RunOnce(t.Context(), d, append(dataOf("customers orders"), actito.LookUpParents(0))...)
-	require.NotErrorIs(t, err, actito.ErrReservationLost)
-	require.ErrorContains(t, err, "transformations are not supported", "it came to the fake")
+	small := map[string]actito.ImportOption{"customers": csvOf("customers", "customerID\nc7\n"), "orders": csvOf("orders", "orderId,customerID\nO1,c7\n")}
+	for i, tt := range []struct{ parents, children actito.ImportOption }{
+		{small["customers"], csvOf("orders", "orderId,customerID\nO1,C7\n")},
+		{csvOf("customers", "customerID\nC7\n"), small["orders"]},
+	} {
+		d = inOrder("customers orders")
+		d.Files[i].Transformations = transform.Uppercase().On("customerID")
+		e, err = b.client.ETLs.RunOnce(t.Context(), d, tt.parents, tt.children, actito.LookUpParents(0))
+		b.loads(t, e, err)
+	}
 	require.Zero(t, b.lookUps())
+}
+
+// Of transformations in a form that is not known, nobody can tell which columns they change.
+func TestParentsThatTheServerTransformsInItsOwnWayAreLeftToIt(t *testing.T) {
+	t.Parallel()
+	for _, transformed := range []string{"customers.csv", "orders.csv"} {
+		t.Run(transformed, func(t *testing.T) {
+			t.Parallel()
+			b := newChain(t)
+			id, err := b.client.ETLs.Create(t.Context(), inOrder("customers orders"))
+			require.NoError(t, err)
+			stored, err := b.client.ETLs.Get(t.Context(), id)
+			require.NoError(t, err)
+			for i := range stored.Files {
+				if f := &stored.Files[i]; f.FileNamePattern == transformed {
+					f.Extra = map[string]json.RawMessage{"transformations": json.RawMessage(`{"customerID":"UPPERCASE"}`)}
+				}
+			}
+			text, err := json.Marshal(stored)
+			require.NoError(t, err)
+			b.Fail(actitotest.OpETLGet, jsonAnswer(string(text)))
+			e, err := b.client.ETLs.Trigger(t.Context(), id, csvOf("customers", "customerID\nC1\n"), csvOf("orders", "orderId,customerID\nO1,c1\n"), actito.LookUpParents(0))
+			_, err = b.ends(t, e, err)
+			require.ErrorIs(t, err, actito.ErrRowsRejected, "by the server, which has the last word")
+		})
+	}
+}
+
+// The file is written anew while it is staged, and its parents are those of what it is then.
+func TestParentsOfWhatIsTransformedHere(t *testing.T) {
+	t.Parallel()
+	bothStaged(t, func(t *testing.T, give func(t *testing.T, data ...actito.Data) []actito.ImportOption) {
+		b := newChain(t)
+		tidy := func(column string, kinds ...transform.Kind) actito.DataOption {
+			var list transform.List
+			for _, k := range kinds {
+				list = append(list, k.On(column)...)
+			}
+			spec, err := transform.New(list)
+			require.NoError(t, err)
+			return actito.Transformed(spec)
+		}
+		untidy := []transform.Kind{transform.Trim(), transform.Uppercase(), transform.NullWords("NULL")}
+		data := give(t, csvOf("orders", "orderId,customerID\nO1, C1 \nO2,c2\n", tidy("customerID", untidy...)),
+			csvOf("customers", "customerID\n c1\nC2 \n", tidy("customerID", untidy...)))
+		e, err := b.client.ETLs.RunOnce(t.Context(), inOrder("customers orders"), append(data, actito.LookUpParents(0))...)
+		b.loads(t, e, err)
+
+		// Rows that were left out count in the lines, and their values are no parents.
+		number := tidy("amount", transform.Number(","))
+		d := inOrder("customers orders")
+		d.Files[1].Mapping = append(slices.Clone(d.Files[1].Mapping), actito.Mapping{Column: "amount", Attribute: "amount"})
+		data = give(t, csvOf("orders", "orderId,customerID,amount\nO3,C1,\"1,5\"\nO4,C1,much\nO5,C9,1\n", number, actito.SkipInvalid()),
+			csvOf("customers", "customerID\nC1\n"))
+		_, err = b.client.ETLs.RunOnce(t.Context(), d, append(data, actito.LookUpParents(0))...)
+		var invalid *actito.ValidationError
+		require.ErrorAs(t, err, &invalid)
+		require.Equal(t, []any{"orders.csv", 4, "missing-parent"}, []any{invalid.File, invalid.Line, invalid.Rule}, "the line in the file as it was given")
+	})
 }
 
 func TestRowsThatWereLeftOutAreNobodysParents(t *testing.T) {
