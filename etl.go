@@ -101,7 +101,8 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 		d.Files[i].fillFormat()
 		files = append(files, &d.Files[i])
 	}
-	if _, err := s.c.checkOrder(ctx, files, "put the files in the order that ETLs.Ordered gives"); err != nil {
+	if _, err := s.c.checkOrder(ctx, files, "put the files in the order that ETLs.Ordered gives",
+		", or if it is meant so, store a RawDefinition, which is not checked"); err != nil {
 		return err
 	}
 	if r.body, err = json.Marshal(d); err != nil {
