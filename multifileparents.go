@@ -179,31 +179,31 @@ func (c *Client) exists(ctx context.Context, t *fileTable, attribute, value stri
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	found := true
-	err := func() error {
-		if t.kind == ProfileTableType {
-			table, err := Profiles[map[string]any](c, t.Name)
-			if err == nil {
-				_, err = table.Get(ctx, By(attribute, value), Background())
-			}
-			return err
+	if t.kind == ProfileTableType {
+		table, err := Profiles[map[string]any](c, t.Name)
+		if err == nil {
+			_, err = table.Get(ctx, By(attribute, value), Background())
 		}
-		table, err := Records[map[string]any](c, t.Name)
-		if err != nil {
-			return err
-		}
-		if t.structure != nil && t.structure.PrimaryKey == attribute {
-			_, err = table.Get(ctx, value, Background())
-			return err
-		}
-		records, _, err := table.List(ctx, ListOptions{SearchField: attribute, SearchValue: value, Number: 1}, Background())
-		found = len(records) > 0
-		return err
-	}()
+		return there(err)
+	}
+	table, err := Records[map[string]any](c, t.Name)
+	if err != nil {
+		return false, err
+	}
+	if t.structure != nil && t.structure.PrimaryKey == attribute {
+		_, err = table.Get(ctx, value, Background())
+		return there(err)
+	}
+	records, _, err := table.List(ctx, ListOptions{SearchField: attribute, SearchValue: value, Number: 1}, Background())
+	return len(records) > 0, err
+}
+
+// there reads what became of getting a row.
+func there(err error) (bool, error) {
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalid) { // invalid: no row can have this value
 		return false, nil
 	}
-	return found && err == nil, err
+	return err == nil, err
 }
 
 // eachCell reads a column of a file that is staged, in its parts. Cells are in UTF-8 and end with the call; lines are those

@@ -38,6 +38,9 @@ func TestEachRowsParentIsInItsFileOrOnTheServer(t *testing.T) {
 	keyless := loaded(actito.ProfileTableType, "Customers", "customers.csv", actito.UpdateOnly, "emailAddress")
 	creates, updates := chain["customers"], chain["customers"]
 	creates.Mode, updates.Mode = actito.CreateOnly, actito.UpdateOnly
+	renamed := inOrder("customers orders")
+	renamed.Files[0].Mapping = []actito.Mapping{{Column: "client", Attribute: "customerID"}, {Column: "emailAddress", Attribute: "emailAddress"}}
+	renamed.Files[1].Mapping = []actito.Mapping{{Column: "customerID", Attribute: "orderId"}, {Column: "buyer", Attribute: "customerID"}}
 	for name, tt := range map[string]struct {
 		files   actito.Definition
 		data    []actito.ImportOption
@@ -71,6 +74,10 @@ func TestEachRowsParentIsInItsFileOrOnTheServer(t *testing.T) {
 		"records, by another attribute": {files: inOrder("parcels scans"),
 			data: []actito.ImportOption{csvOf("parcels", "parcelId,code\nP1,007\n"), csvOf("scans", "scanId,code\nS1,7\nS2,+8\n")}, lookUps: 1, line: 3, detail: "rows of Parcels"},
 		"a key that no path can hold": {files: inOrder("orders lines"), data: []actito.ImportOption{orders("C1"), csvOf("lines", "lineId,orderId\nL1,..\n")}, server: []string{"C1"}, line: 2},
+		"columns of other names": {files: renamed, data: []actito.ImportOption{csvOf("customers", "client,emailAddress\nC1,x@example.com\n"),
+			csvOf("orders", "customerID,buyer\nO1,C1\nC1,C9\n")}, lookUps: 1, line: 3, detail: "not in customers.csv (different values: 1)"},
+		"white space is text": {data: []actito.ImportOption{customers, orders(" C1")}, lookUps: 1, line: 2},
+		"a text is no number": {data: []actito.ImportOption{csvOf("customers", "customerID\n7\n"), orders("007")}, lookUps: 1, line: 2},
 		"rows of several lines": {files: once(chain["customers"], loaded(actito.CustomTableType, "Orders", "orders.csv", "", "orderId", "customerID")),
 			data: []actito.ImportOption{customers, csvOf("orders", "orderId,customerID\nO1,C1\n\"O\n2\",C2\nO3,C9\n")}, lookUps: 1, line: 5},
 	} {
@@ -243,12 +250,41 @@ func TestALookUpThatFailsEndsTheImport(t *testing.T) {
 	require.Equal(t, 1, b.lookUps())
 	b.untouched(t)
 
+	// A table that cannot be searched is no answer.
+	b.Fail(actitotest.OpRecordList, actitotest.Status(404))
+	_, err = b.client.ETLs.RunOnce(t.Context(), inOrder("parcels scans"), csvOf("parcels", "parcelId,code\nP1,1\n"), csvOf("scans", "scanId,code\nS1,8\n"))
+	require.ErrorIs(t, err, actito.ErrNotFound)
+	require.ErrorContains(t, err, "scans.csv: line 2: code: looking up what it refers to in Parcels")
+	b.untouched(t)
+
+	before := b.lookUps()
 	ctx, cancel := context.WithCancel(t.Context())
 	ends := actito.OnProgress(func(p actito.Progress) { cancel() })
 	_, err = b.client.ETLs.RunOnce(ctx, inOrder("customers orders"), append(orphans, ends)...)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, 1, b.lookUps(), "none is sent after the end")
+	require.Equal(t, before, b.lookUps(), "none is sent after the end")
 	b.untouched(t)
+}
+
+func TestWhatIsReadForAnImportIsBackgroundWork(t *testing.T) {
+	t.Parallel()
+	limiter := &watchedLimiter{slots: make(chan struct{}, 5)}
+	b := newChain(t, actito.WithLimiter(limiter))
+	other := newBulk(t, b.Server)
+	_, err := other.customers.Upsert(t.Context(), customer{ID: "C8"})
+	require.NoError(t, err)
+	_, err = other.orders.Upsert(t.Context(), order{"O8", "C8", 1})
+	require.NoError(t, err)
+	_, err = b.client.ETLs.RunOnce(t.Context(), inOrder("customers orders lines parcels scans"), csvOf("customers", "customerID\nC1\n"),
+		csvOf("orders", "orderId,customerID\nO1,C8\n"), csvOf("lines", "lineId,orderId\nL1,O8\n"), csvOf("parcels", "parcelId,code\nP1,1\n"), csvOf("scans", "scanId,code\nS1,8\n"))
+	require.ErrorIs(t, err, actito.ErrInvalid)
+	require.Equal(t, 3, b.lookUps(), "by a profile's attribute, a record's key and another attribute")
+	limiter.mu.Lock()
+	defer limiter.mu.Unlock()
+	for _, w := range limiter.work {
+		require.Equal(t, actito.BackgroundWork, w.Class, w.Op)
+	}
+	require.NotEmpty(t, limiter.work)
 }
 
 func TestParentsOfAFileInParts(t *testing.T) {
