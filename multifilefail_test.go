@@ -1,8 +1,10 @@
 package actito_test
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -140,4 +142,36 @@ func TestAnArchiveIsOpenedAfreshForEachAttempt(t *testing.T) {
 	e, err := b.client.ETLs.RunOnce(t.Context(), inOrder("customers orders"), append(dataOf("customers orders"), actito.OneArchive())...)
 	b.loads(t, e, err)
 	require.Len(t, b.starts(), 2)
+}
+
+// Another process knows from the handle alone what may not be sent again.
+func TestWhatOnlyCreatesIsKnownFromItsHandle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newChain(t)
+		b.Assume(actitotest.FailedFileStops, actitotest.ExecutionListExists)
+		d := inOrder("customers orders")
+		d.Files[0].Mode = actito.CreateOnly
+		b.FailFile("orders.csv", "out of space")
+		var text []byte
+		_, err := b.client.ETLs.RunOnce(t.Context(), d, append(dataOf("orders customers"), actito.OneArchive(), actito.OnPrepared(func(h actito.Handle) (err error) {
+			text, err = json.Marshal(h)
+			return err
+		}))...)
+		require.NoError(t, err)
+
+		var h actito.Handle
+		require.NoError(t, json.Unmarshal(text, &h))
+		other := newBulk(t, b.Server)
+		_, err = other.client.Executions.Resume(t.Context(), h)
+		var failed *actito.ImportError
+		require.ErrorAs(t, err, &failed)
+		require.ErrorContains(t, err, "send again: customers.csv, orders.csv (all required files): rows of customers.csv, which only creates, would be rejected")
+		again := append(dataOf("customers orders"), actito.Repeats(failed))
+		_, err = other.client.ETLs.RunOnce(t.Context(), d, again...)
+		require.ErrorContains(t, err, "customers.csv: the file only creates, and 1 of its rows were created by execution")
+		d.Files[0].Mode = actito.CreateUpdate
+		e, err := other.client.ETLs.RunOnce(t.Context(), d, again...)
+		other.loads(t, e, err)
+	})
 }

@@ -138,6 +138,28 @@ func TestParentsInTheServersHandsAreLeftToIt(t *testing.T) {
 	require.Zero(t, b.lookUps())
 }
 
+// What the structures say is not what every table has.
+func TestForeignKeysWithoutAValueToCompareAreLeftToTheServer(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		attribute  string // of orders
+		referenced string // of customers
+		parents    string
+	}{
+		"an attribute with several values":                    {`{"name":"customerID","valueType":"STRING","multiValued":true}`, "customerID", "customerID\nC1\n"},
+		"a number that the server gives, whatever a file has": {`{"name":"customerID","valueType":"STRING"}`, "profileId", "customerID,profileId\nC1,1\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newChain(t)
+			b.Fail(actitotest.OpCustomTableGet, jsonAnswer(fmt.Sprintf(`{"id":%q,"name":"Orders","primaryKeyAttribute":"orderId","attributes":[%s],
+				"foreignKeys":[{"name":"k","attribute":"customerID","reference":{"tableType":"PROFILE_TABLE","tableId":"16","attribute":%q}}]}`, ordersID, tt.attribute, tt.referenced)))
+			_, err := b.client.ETLs.RunOnce(t.Context(), inOrder("customers orders"), csvOf("customers", tt.parents), csvOf("orders", "orderId,customerID\nO1,C9\n"), actito.LookUpParents(0))
+			require.NoError(t, err)
+		})
+	}
+}
+
 // Of transformations in a form that is not known, nobody can tell which columns they change.
 func TestParentsThatTheServerTransformsInItsOwnWayAreLeftToIt(t *testing.T) {
 	t.Parallel()
