@@ -149,7 +149,7 @@ func TestWhatOnlyCreatesIsKnownFromItsHandle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newChain(t)
-		b.Assume(actitotest.FailedFileStops, actitotest.ExecutionListExists)
+		b.Assume(actitotest.FailedFileStops, actitotest.ExecutionListExists, actitotest.NamesInExecutions)
 		d := inOrder("customers orders")
 		d.Files[0].Mode = actito.CreateOnly
 		b.FailFile("orders.csv", "out of space")
