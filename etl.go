@@ -24,9 +24,9 @@ type ETLService struct{ c *Client }
 // Location alone, a file that arrives there; and [ETLService.Trigger]. Of files that the server fetches, Compression says
 // how they lie there, which may not be the default. Tables may be named; the definition is stored with their ids, and
 // with the defaults of the fields at zero. Several files must be in an order that their foreign keys allow, as
-// [ETLService.Ordered] gives it. Transformations of kinds that the server is not known to have are refused, and so is
-// [InputFile.Local] where the server fetches the file: it never passes here. It is repeated only after failures in which
-// the server certainly did nothing.
+// [ETLService.Ordered] gives it; that of a [RawDefinition] is not checked. Transformations of kinds that the server is not
+// known to have are refused, and so is [InputFile.Local] where the server fetches the file: it never passes here. It is
+// repeated only after failures in which the server certainly did nothing.
 func (s *ETLService) Create(ctx context.Context, d Definition, opts ...CallOption) (string, error) {
 	r := request{op: "create ETL", method: http.MethodPost, path: pathETLs, answer: transport.Maybe}
 	if err := d.executable(); err != nil {
@@ -102,7 +102,8 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 		d.Files[i].fillFormat()
 		files = append(files, &d.Files[i])
 	}
-	if _, err := s.c.checkOrder(ctx, files, "put the files in the order that ETLs.Ordered gives"); err != nil {
+	if _, err := s.c.checkOrder(ctx, files, "put the files in the order that ETLs.Ordered gives",
+		", or if it is meant so, store a RawDefinition, which is not checked"); err != nil {
 		return err
 	}
 	if r.body, err = json.Marshal(d); err != nil {

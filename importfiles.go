@@ -121,7 +121,7 @@ func (im *importRun) emptyCells(file string, f *InputFile, own EmptyCells) (Empt
 	return own, nil
 }
 
-// stage stages what the caller has not, and checks all files against the definition.
+// stage stages what the caller has not, and checks all files against the definition, in whose order they are from then on.
 func (im *importRun) stage(ctx context.Context) (files []StagedFile, discard func(), err error) {
 	discard = func() {}
 	if len(im.data) > 0 {
@@ -139,6 +139,10 @@ func (im *importRun) stage(ctx context.Context) (files []StagedFile, discard fun
 	for _, s := range im.given {
 		files = append(files, s.files...)
 	}
+	place := func(f StagedFile) int {
+		return slices.IndexFunc(im.files, func(in InputFile) bool { return in.fits(f.Name) })
+	}
+	slices.SortStableFunc(files, func(a, b StagedFile) int { return place(a) - place(b) })
 	if err := im.checkFiles(ctx, files); err != nil {
 		discard()
 		return nil, nil, err

@@ -80,13 +80,6 @@ func (im *importRun) calls(files []StagedFile) ([][]StagedFile, error) {
 		return nil, &ValidationError{File: files[0].Name, Rule: "split",
 			Detail: "SplitAbove takes several calls, and the server would fetch the files of Remote in each: import them apart"}
 	}
-	order := func(name string) int {
-		return slices.IndexFunc(im.files, func(in InputFile) bool { return in.fits(name) })
-	}
-	files = slices.Clone(files)
-	slices.SortStableFunc(files, func(a, b StagedFile) int {
-		return cmp.Or(order(a.Name)-order(b.Name), a.Part-b.Part)
-	})
 	var calls [][]StagedFile
 	for i := range files {
 		calls = append(calls, files[i:i+1])
@@ -149,7 +142,7 @@ func (im *importRun) fill(p *part) error {
 	if im.oneArchive {
 		_ = im.archive.Close() // of rows of which some were held back since
 		var err error
-		if im.archive, err = im.bundle(p.files); err != nil {
+		if im.archive, err = (bounds{limit: maxFileSize, memory: stagingMemory}).bundle(p.files); err != nil {
 			return err
 		}
 		sent = im.archive.files

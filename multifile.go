@@ -31,6 +31,6 @@ func (im *importRun) checkOrder(ctx context.Context) (err error) {
 	if im.etlID != "" {
 		advice = "Replace the definition by one with its files in the order that ETLs.Ordered gives"
 	}
-	im.references, err = im.c.checkOrder(ctx, im.loaded, advice+", or if Actito has all those rows already, leave them to it with LookUpParents(-1)")
+	im.references, err = im.c.checkOrder(ctx, im.loaded, advice, ", or if Actito has all those rows already, leave them to it with LookUpParents(-1)")
 	return err
 }

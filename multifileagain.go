@@ -18,27 +18,22 @@ func (e *ImportError) Again() []string {
 	if !e.Is(ErrImportFailed) || e.Execution == nil {
 		return nil
 	}
-	var names []string
-	add := func(name string) {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
+	return slices.DeleteFunc(e.names(), func(name string) bool {
+		return slices.ContainsFunc(e.Execution.given, func(f HandleFile) bool { return f.Name == name && f.Optional && e.loaded(name) })
+	})
+}
+
+// names are those of the files, in the order of the definition.
+func (e *ImportError) names() (names []string) {
 	for _, f := range e.Execution.given {
-		if !f.Optional || !e.loaded(f.Name) {
-			add(f.Name)
-		}
+		names = append(names, f.Name)
 	}
-	if len(e.Execution.given) == 0 {
+	if names == nil {
 		for _, f := range e.Files {
-			add(f.Name)
+			names = append(names, f.Name)
 		}
 	}
-	place := func(name string) int {
-		return slices.IndexFunc(e.Files, func(f FileResult) bool { return f.Name == name })
-	}
-	slices.SortStableFunc(names, func(a, b string) int { return place(a) - place(b) })
-	return names
+	return slices.Compact(names) // of a file in parts, one
 }
 
 // loaded reports whether the server says that it loaded every row of a file.
@@ -55,14 +50,22 @@ func (e *ImportError) loaded(name string) bool {
 	return told
 }
 
-// createdOnly are the files that only create, and of which rows were created.
-func (e *ImportError) createdOnly() (names []string) {
+// created counts the rows of a file that were created; negative if the server does not tell.
+func (e *ImportError) created(name string) (n int) {
+	told := false
 	for _, f := range e.Files {
-		if f.Created > 0 && e.mode(f.Name) == CreateOnly && !slices.Contains(names, f.Name) {
-			names = append(names, f.Name)
+		if f.Name != name {
+			continue
 		}
+		if !f.counted && f.Verdict() != NotAttempted {
+			return -1
+		}
+		told, n = true, n+f.Created
 	}
-	return names
+	if !told {
+		return -1
+	}
+	return n
 }
 
 // mode is how a file was loaded, "" if that is not known.
@@ -87,24 +90,25 @@ func (e *ImportError) advice() string {
 		which += ", and optional ones that were not loaded in full"
 	}
 	text := "; send again: " + strings.Join(again, ", ") + " (" + which + ")"
-	if created := e.createdOnly(); len(created) > 0 {
-		return text + fmt.Sprintf(": rows of %s, which only creates, would be rejected as existing: leave out those that were loaded, or update them too", strings.Join(created, ", "))
-	}
-	if slices.ContainsFunc(again, func(name string) bool { return e.mode(name) == "" }) {
+	created := slices.DeleteFunc(slices.Clone(again), func(name string) bool { return e.mode(name) != CreateOnly || e.created(name) == 0 })
+	switch {
+	case len(created) > 0:
+		return text + ": rows of " + strings.Join(created, ", ") + ", which only creates, would be rejected as existing: leave out those that were loaded, or update them too"
+	case slices.ContainsFunc(again, func(name string) bool { return e.mode(name) == "" }):
 		return text
 	}
 	return text + ": rows that were loaded are updated once more, which does no harm"
 }
 
 // Repeats says that an import repeats one that failed. One of its [ImportError.Again] that is not given is then a
-// [ValidationError], and so is a file that only creates and of which rows were created: they would be rejected as
-// existing, unless they are left out, which [Force] confirms. A file counts as given by its name, or by one of another
-// day that fits the same input file. Of [Once], another key is needed.
+// [ValidationError], and so is a file that only creates and of which rows were created, or may have been: they would be
+// rejected as existing, unless they are left out, which [Force] confirms. A file counts as given by its name, or by one
+// of another day that fits the same input file. Of [Once], another key is needed.
 func Repeats(failed *ImportError) ImportOption {
 	return importOption(func(im *importRun) { im.repeats, im.failed = true, failed })
 }
 
-// Force lets an import that [Repeats] another give files that only create and of which rows were created.
+// Force lets an import that [Repeats] another give files that only create, of which rows were or may have been created.
 func Force() ImportOption { return importOption(func(im *importRun) { im.force = true }) }
 
 // checkRepeat checks the files of an import that repeats another.
@@ -123,16 +127,21 @@ func (im *importRun) checkRepeat() error {
 				" did not load everything, and this file must be sent again with the others: see ImportError.Again"}
 		}
 	}
-	for _, f := range im.failed.Files {
-		in, given := im.givenAs(f.Name)
-		mode := im.failed.mode(f.Name)
+	for _, name := range im.failed.names() {
+		in, given := im.givenAs(name)
+		mode, created := im.failed.mode(name), im.failed.created(name)
 		if in != nil {
 			mode = in.Mode
 		}
-		if given && f.Created > 0 && mode == CreateOnly && !im.force {
-			return &ValidationError{File: f.Name, Rule: "repeats", Detail: fmt.Sprintf("the file only creates, and %d of its rows were created by execution %s, "+
-				"which would be rejected as existing: leave them out and say so with Force, or update rows too", f.Created, im.failed.Execution.ids())}
+		if !given || mode != CreateOnly || created == 0 || im.force {
+			continue
 		}
+		told := fmt.Sprintf("%d of its rows were created by execution %s, which", created, im.failed.Execution.ids())
+		if created < 0 {
+			told = fmt.Sprintf("execution %s does not tell whether rows of it were created; such", im.failed.Execution.ids())
+		}
+		return &ValidationError{File: name, Rule: "repeats",
+			Detail: "the file only creates, and " + told + " would be rejected as existing: leave them out and say so with Force, or update rows too"}
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -15,16 +14,6 @@ import (
 // same as without it.
 func OneArchive() ImportOption {
 	return importOption(func(im *importRun) { im.oneArchive = true })
-}
-
-// bundle makes the archive that all files are sent in.
-func (im *importRun) bundle(files []StagedFile) (*Staged, error) {
-	place := func(f StagedFile) int {
-		return slices.IndexFunc(im.files, func(in InputFile) bool { return in.fits(f.Name) })
-	}
-	files = slices.Clone(files)
-	slices.SortStableFunc(files, func(a, b StagedFile) int { return cmp.Compare(place(a), place(b)) })
-	return bounds{limit: maxFileSize, memory: stagingMemory}.bundle(files)
 }
 
 // endOfDirectory is what each ZIP archive ends with, and one of several files only once.

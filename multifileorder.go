@@ -30,7 +30,7 @@ func (s *ETLService) Ordered(ctx context.Context, d Definition, opts ...CallOpti
 	if err = errors.Join(err, unread); err != nil {
 		return d, err
 	}
-	order, err := inOrder(files, references)
+	order, err := inOrder(files, references, "")
 	if err != nil {
 		return d, err
 	}
@@ -125,8 +125,9 @@ func (f *InputFile) column(attribute string) string {
 	return ""
 }
 
-// inOrder puts files behind those that they refer to. Each time, the first of the rest that may be next is.
-func inOrder(files []*InputFile, references []reference) ([]int, error) {
+// inOrder puts files behind those that they refer to. Each time, the first of the rest that may be next is. Of keys that go
+// round, the error also says what to do otherwise.
+func inOrder(files []*InputFile, references []reference, otherwise string) ([]int, error) {
 	var order []int
 	for len(order) < len(files) {
 		placed := func(i int) bool { return slices.Contains(order, i) }
@@ -134,7 +135,7 @@ func inOrder(files []*InputFile, references []reference) ([]int, error) {
 		next := 0
 		for placed(next) || slices.ContainsFunc(references, func(r reference) bool { return r.child == next && open(r) }) {
 			if next++; next == len(files) {
-				return nil, circle(files, slices.DeleteFunc(slices.Clone(references), func(r reference) bool { return !open(r) }))
+				return nil, circle(files, slices.DeleteFunc(slices.Clone(references), func(r reference) bool { return !open(r) }), otherwise)
 			}
 		}
 		order = append(order, next)
@@ -143,7 +144,7 @@ func inOrder(files []*InputFile, references []reference) ([]int, error) {
 }
 
 // circle names foreign keys that go round, of those that are left when no file may be next: then each leads to another.
-func circle(files []*InputFile, references []reference) error {
+func circle(files []*InputFile, references []reference, otherwise string) error {
 	var way []*reference
 	at := references[0].from
 	for !slices.ContainsFunc(way, func(r *reference) bool { return r.from == at }) {
@@ -157,12 +158,12 @@ func circle(files []*InputFile, references []reference) error {
 	}
 	return &ValidationError{File: files[way[0].child].FileNamePattern, Column: files[way[0].child].column(way[0].Attribute), Rule: "load-cycle",
 		Detail: "the foreign keys go round, so that no order of the files has every row behind those it refers to: " + text.String() + at.Name +
-			": load the files one by one, the first of them without the column that closes the circle"}
+			": load the files one by one, the first of them without the column that closes the circle" + otherwise}
 }
 
 // checkOrder refuses an order in which a file is loaded before one that its rows refer to. Where structures cannot be
-// read, the order is what the caller knows.
-func (c *Client) checkOrder(ctx context.Context, files []*InputFile, advice string) ([]reference, error) {
+// read, the order is what the caller knows. The error says what to do, and what otherwise.
+func (c *Client) checkOrder(ctx context.Context, files []*InputFile, advice, otherwise string) ([]reference, error) {
 	references, unread, err := c.references(ctx, files)
 	if err != nil {
 		return nil, err
@@ -175,13 +176,13 @@ func (c *Client) checkOrder(ctx context.Context, files []*InputFile, advice stri
 		if late < 0 {
 			continue
 		}
-		if _, err := inOrder(files, references); err != nil {
+		if _, err := inOrder(files, references, otherwise); err != nil {
 			return nil, err
 		}
 		child := files[r.child]
 		return nil, &ValidationError{File: child.FileNamePattern, Column: child.column(r.Attribute), Rule: "load-order",
 			Detail: fmt.Sprintf("the file is loaded before %s, to whose rows it refers by the foreign key %s (%s → %s.%s): %s",
-				files[r.parents[late]].FileNamePattern, r.Name, &r, r.to.Name, r.ReferencedAttribute, advice)}
+				files[r.parents[late]].FileNamePattern, r.Name, &r, r.to.Name, r.ReferencedAttribute, advice+otherwise)}
 	}
 	return references, nil
 }

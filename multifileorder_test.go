@@ -127,7 +127,7 @@ func TestAnOrderThatContradictsForeignKeysIsRefused(t *testing.T) {
 		"in one that is stored": {func(t *testing.T, b *bulk) error {
 			_, err := b.client.ETLs.Create(t.Context(), inOrder(wrong))
 			return err
-		}, "in the order that ETLs.Ordered gives"},
+		}, "in the order that ETLs.Ordered gives, or if it is meant so, store a RawDefinition, which is not checked"},
 		"in one that replaces another": {func(t *testing.T, b *bulk) error {
 			return b.client.ETLs.Replace(t.Context(), b.stored(t, chain["customers"]), inOrder(wrong))
 		}, "in the order that ETLs.Ordered gives"},
@@ -219,17 +219,21 @@ func TestForeignKeysThatGoRoundAreNamed(t *testing.T) {
 	orders := loaded(actito.CustomTableType, "Orders", "orders.csv", "", "orderId", "customerID", "amount")
 	d := once(orders, chain["lines"])
 	data := []actito.ImportOption{chainData["lines"], actito.DataBytes("orders.csv", []byte("orderId,customerID,amount\nO1,C1,1\n"))}
-	for name, call := range map[string]func() error{
-		"Ordered": func() error { _, err := b.client.ETLs.Ordered(t.Context(), d); return err },
-		"RunOnce": func() error { _, err := b.client.ETLs.RunOnce(t.Context(), d, data...); return err },
-		"Create":  func() error { _, err := b.client.ETLs.Create(t.Context(), d); return err },
+	for name, tt := range map[string]struct {
+		call func() error
+		or   string
+	}{
+		"Ordered": {func() error { _, err := b.client.ETLs.Ordered(t.Context(), d); return err }, "without the column that closes the circle"},
+		"RunOnce": {func() error { _, err := b.client.ETLs.RunOnce(t.Context(), d, data...); return err }, "or if Actito has all those rows already, leave them to it with LookUpParents(-1)"},
+		"Create":  {func() error { _, err := b.client.ETLs.Create(t.Context(), d); return err }, "or if it is meant so, store a RawDefinition, which is not checked"},
 	} {
 		round()
-		err := call()
+		err := tt.call()
 		var invalid *actito.ValidationError
 		require.ErrorAs(t, err, &invalid, name)
 		require.Equal(t, "load-cycle", invalid.Rule, name)
-		require.Contains(t, invalid.Detail, "Orders.amount → Lines.orderId → Orders", name)
+		require.Contains(t, invalid.Detail, "Orders.amount → Lines.orderId → Orders: load the files one by one", name)
+		require.True(t, strings.HasSuffix(invalid.Detail, tt.or), invalid.Detail)
 	}
 	b.untouched(t)
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/actito-go/actito/transform"
 )
 
 // checkParents refuses an import whose rows refer to rows that are neither in the files of the table they refer to, nor
@@ -165,14 +167,11 @@ func (s *parentSearch) refuse(file, column string, values int, or string) error 
 			s.Name, s.to.Name, parents, cased, values, or)}
 }
 
-// transforms reports whether the server makes something else of a column.
+// transforms reports whether the server makes something else of a column, or may.
 func (f *InputFile) transforms(column string) bool {
-	for _, t := range f.Transformations {
-		if slices.Contains(t.Columns(), column) {
-			return true
-		}
-	}
-	return false
+	return f.otherTransformations() || slices.ContainsFunc(f.Transformations, func(t transform.Transformation) bool {
+		return slices.Contains(t.Columns(), column)
+	})
 }
 
 // exists reports whether the server has a row with this value of an attribute that is unique.
@@ -180,35 +179,36 @@ func (c *Client) exists(ctx context.Context, t *fileTable, attribute, value stri
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	found := true
-	err := func() error {
-		if t.kind == ProfileTableType {
-			table, err := Profiles[map[string]any](c, t.Name)
-			if err == nil {
-				_, err = table.Get(ctx, By(attribute, value), Background())
-			}
-			return err
+	if t.kind == ProfileTableType {
+		table, err := Profiles[map[string]any](c, t.Name)
+		if err == nil {
+			_, err = table.Get(ctx, By(attribute, value), Background())
 		}
-		table, err := Records[map[string]any](c, t.Name)
-		if err != nil {
-			return err
-		}
-		if t.structure != nil && t.structure.PrimaryKey == attribute {
-			_, err = table.Get(ctx, value, Background())
-			return err
-		}
-		records, _, err := table.List(ctx, ListOptions{SearchField: attribute, SearchValue: value, Number: 1}, Background())
-		found = len(records) > 0
-		return err
-	}()
+		return there(err)
+	}
+	table, err := Records[map[string]any](c, t.Name)
+	if err != nil {
+		return false, err
+	}
+	if t.structure != nil && t.structure.PrimaryKey == attribute {
+		_, err = table.Get(ctx, value, Background())
+		return there(err)
+	}
+	records, _, err := table.List(ctx, ListOptions{SearchField: attribute, SearchValue: value, Number: 1}, Background())
+	return len(records) > 0, err
+}
+
+// there reads what became of getting a row.
+func there(err error) (bool, error) {
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalid) { // invalid: no row can have this value
 		return false, nil
 	}
-	return found && err == nil, err
+	return err == nil, err
 }
 
 // eachCell reads a column of a file that is staged, in its parts. Cells are in UTF-8 and end with the call; lines are those
-// of their rows in the file as it is sent, or of typed rows, their numbers as they were given.
+// of their rows as they were given, if rows that were left out had one line and transformations changed no line ends, or
+// of typed rows, their numbers.
 func eachCell(ctx context.Context, parts []StagedFile, column string, yield func(line int, cell []byte) error) error {
 	r := cellReader{column: slices.Index(parts[0].header, column), yield: yield, refused: parts[0].Refused, typed: parts[0].empties == nil}
 	for _, f := range parts {
@@ -246,6 +246,7 @@ type cellReader struct {
 	rows    int // that were given, so far
 	next    int // line of the next row, 0 in the first part
 	before  int // lines of the parts before, without their headers
+	leftOut int // rows that were, so far
 }
 
 func (r *cellReader) begin([]string, []byte) error {
@@ -265,8 +266,9 @@ func (r *cellReader) write(p []byte, endsRow bool) error {
 	defer r.records.reset()
 	for r.rows++; len(r.refused) > 0 && r.refused[0].Row == r.rows; r.rows++ {
 		r.refused = r.refused[1:]
+		r.leftOut++
 	}
-	line := r.before + r.sink.start
+	line := r.before + r.sink.start + r.leftOut
 	if r.typed {
 		line = r.rows
 	}

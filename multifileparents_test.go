@@ -2,7 +2,9 @@ package actito_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +38,9 @@ func TestEachRowsParentIsInItsFileOrOnTheServer(t *testing.T) {
 	keyless := loaded(actito.ProfileTableType, "Customers", "customers.csv", actito.UpdateOnly, "emailAddress")
 	creates, updates := chain["customers"], chain["customers"]
 	creates.Mode, updates.Mode = actito.CreateOnly, actito.UpdateOnly
+	renamed := inOrder("customers orders")
+	renamed.Files[0].Mapping = []actito.Mapping{{Column: "client", Attribute: "customerID"}, {Column: "emailAddress", Attribute: "emailAddress"}}
+	renamed.Files[1].Mapping = []actito.Mapping{{Column: "customerID", Attribute: "orderId"}, {Column: "buyer", Attribute: "customerID"}}
 	for name, tt := range map[string]struct {
 		files   actito.Definition
 		data    []actito.ImportOption
@@ -69,6 +74,10 @@ func TestEachRowsParentIsInItsFileOrOnTheServer(t *testing.T) {
 		"records, by another attribute": {files: inOrder("parcels scans"),
 			data: []actito.ImportOption{csvOf("parcels", "parcelId,code\nP1,007\n"), csvOf("scans", "scanId,code\nS1,7\nS2,+8\n")}, lookUps: 1, line: 3, detail: "rows of Parcels"},
 		"a key that no path can hold": {files: inOrder("orders lines"), data: []actito.ImportOption{orders("C1"), csvOf("lines", "lineId,orderId\nL1,..\n")}, server: []string{"C1"}, line: 2},
+		"columns of other names": {files: renamed, data: []actito.ImportOption{csvOf("customers", "client,emailAddress\nC1,x@example.com\n"),
+			csvOf("orders", "customerID,buyer\nO1,C1\nC1,C9\n")}, lookUps: 1, line: 3, detail: "not in customers.csv (different values: 1)"},
+		"white space is text": {data: []actito.ImportOption{customers, orders(" C1")}, lookUps: 1, line: 2},
+		"a text is no number": {data: []actito.ImportOption{csvOf("customers", "customerID\n7\n"), orders("007")}, lookUps: 1, line: 2},
 		"rows of several lines": {files: once(chain["customers"], loaded(actito.CustomTableType, "Orders", "orders.csv", "", "orderId", "customerID")),
 			data: []actito.ImportOption{customers, csvOf("orders", "orderId,customerID\nO1,C1\n\"O\n2\",C2\nO3,C9\n")}, lookUps: 1, line: 5},
 	} {
@@ -116,11 +125,99 @@ func TestParentsInTheServersHandsAreLeftToIt(t *testing.T) {
 	e, err := b.client.ETLs.RunOnce(t.Context(), d, chainData["orders"], actito.Remote(location, "customers.csv"), actito.LookUpParents(0))
 	b.loads(t, e, err)
 
-	d = inOrder("customers orders")
-	d.Files[0].Transformations = transform.MapValues(map[string]string{"X1": "C1"}).On("customerID")
-	e, err = b.client.ETLs.RunOnce(t.Context(), d, actito.DataBytes("customers.csv", []byte("customerID\nX1\n")), chainData["orders"], actito.LookUpParents(0))
-	b.loads(t, e, err)
+	small := map[string]actito.ImportOption{"customers": csvOf("customers", "customerID\nc7\n"), "orders": csvOf("orders", "orderId,customerID\nO1,c7\n")}
+	for i, tt := range []struct{ parents, children actito.ImportOption }{
+		{small["customers"], csvOf("orders", "orderId,customerID\nO1,C7\n")},
+		{csvOf("customers", "customerID\nC7\n"), small["orders"]},
+	} {
+		d = inOrder("customers orders")
+		d.Files[i].Transformations = transform.Uppercase().On("customerID")
+		e, err = b.client.ETLs.RunOnce(t.Context(), d, tt.parents, tt.children, actito.LookUpParents(0))
+		b.loads(t, e, err)
+	}
 	require.Zero(t, b.lookUps())
+}
+
+// What the structures say is not what every table has.
+func TestForeignKeysWithoutAValueToCompareAreLeftToTheServer(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		attribute  string // of orders
+		referenced string // of customers
+		parents    string
+	}{
+		"an attribute with several values":                    {`{"name":"customerID","valueType":"STRING","multiValued":true}`, "customerID", "customerID\nC1\n"},
+		"a number that the server gives, whatever a file has": {`{"name":"customerID","valueType":"STRING"}`, "profileId", "customerID,profileId\nC1,1\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newChain(t)
+			b.Fail(actitotest.OpCustomTableGet, jsonAnswer(fmt.Sprintf(`{"id":%q,"name":"Orders","primaryKeyAttribute":"orderId","attributes":[%s],
+				"foreignKeys":[{"name":"k","attribute":"customerID","reference":{"tableType":"PROFILE_TABLE","tableId":"16","attribute":%q}}]}`, ordersID, tt.attribute, tt.referenced)))
+			_, err := b.client.ETLs.RunOnce(t.Context(), inOrder("customers orders"), csvOf("customers", tt.parents), csvOf("orders", "orderId,customerID\nO1,C9\n"), actito.LookUpParents(0))
+			require.NoError(t, err)
+		})
+	}
+}
+
+// Of transformations in a form that is not known, nobody can tell which columns they change.
+func TestParentsThatTheServerTransformsInItsOwnWayAreLeftToIt(t *testing.T) {
+	t.Parallel()
+	for _, transformed := range []string{"customers.csv", "orders.csv"} {
+		t.Run(transformed, func(t *testing.T) {
+			t.Parallel()
+			b := newChain(t)
+			b.Assume(actitotest.KeysWithCase)
+			id, err := b.client.ETLs.Create(t.Context(), inOrder("customers orders"))
+			require.NoError(t, err)
+			stored, err := b.client.ETLs.Get(t.Context(), id)
+			require.NoError(t, err)
+			for i := range stored.Files {
+				if f := &stored.Files[i]; f.FileNamePattern == transformed {
+					f.Extra = map[string]json.RawMessage{"transformations": json.RawMessage(`{"customerID":"UPPERCASE"}`)}
+				}
+			}
+			text, err := json.Marshal(stored)
+			require.NoError(t, err)
+			b.Fail(actitotest.OpETLGet, jsonAnswer(string(text)))
+			e, err := b.client.ETLs.Trigger(t.Context(), id, csvOf("customers", "customerID\nC1\n"), csvOf("orders", "orderId,customerID\nO1,c1\n"), actito.LookUpParents(0))
+			_, err = b.ends(t, e, err)
+			require.ErrorIs(t, err, actito.ErrRowsRejected, "by the server, which has the last word")
+		})
+	}
+}
+
+// The file is written anew while it is staged, and its parents are those of what it is then.
+func TestParentsOfWhatIsTransformedHere(t *testing.T) {
+	t.Parallel()
+	bothStaged(t, func(t *testing.T, give func(t *testing.T, data ...actito.Data) []actito.ImportOption) {
+		b := newChain(t)
+		tidy := func(column string, kinds ...transform.Kind) actito.DataOption {
+			var list transform.List
+			for _, k := range kinds {
+				list = append(list, k.On(column)...)
+			}
+			spec, err := transform.New(list)
+			require.NoError(t, err)
+			return actito.Transformed(spec)
+		}
+		untidy := []transform.Kind{transform.Trim(), transform.Uppercase(), transform.NullWords("NULL")}
+		data := give(t, csvOf("orders", "orderId,customerID\nO1, C1 \nO2,c2\n", tidy("customerID", untidy...)),
+			csvOf("customers", "customerID\n c1\nC2 \n", tidy("customerID", untidy...)))
+		e, err := b.client.ETLs.RunOnce(t.Context(), inOrder("customers orders"), append(data, actito.LookUpParents(0))...)
+		b.loads(t, e, err)
+
+		// Rows that were left out count in the lines, and their values are no parents.
+		number := tidy("amount", transform.Number(","))
+		d := inOrder("customers orders")
+		d.Files[1].Mapping = append(slices.Clone(d.Files[1].Mapping), actito.Mapping{Column: "amount", Attribute: "amount"})
+		data = give(t, csvOf("orders", "orderId,customerID,amount\nO3,C1,\"1,5\"\nO4,C1,much\nO5,C9,1\n", number, actito.SkipInvalid()),
+			csvOf("customers", "customerID\nC1\n"))
+		_, err = b.client.ETLs.RunOnce(t.Context(), d, append(data, actito.LookUpParents(0))...)
+		var invalid *actito.ValidationError
+		require.ErrorAs(t, err, &invalid)
+		require.Equal(t, []any{"orders.csv", 4, "missing-parent"}, []any{invalid.File, invalid.Line, invalid.Rule}, "the line in the file as it was given")
+	})
 }
 
 func TestRowsThatWereLeftOutAreNobodysParents(t *testing.T) {
@@ -176,12 +273,41 @@ func TestALookUpThatFailsEndsTheImport(t *testing.T) {
 	require.Equal(t, 1, b.lookUps())
 	b.untouched(t)
 
+	// A table that cannot be searched is no answer.
+	b.Fail(actitotest.OpRecordList, actitotest.Status(404))
+	_, err = b.client.ETLs.RunOnce(t.Context(), inOrder("parcels scans"), csvOf("parcels", "parcelId,code\nP1,1\n"), csvOf("scans", "scanId,code\nS1,8\n"))
+	require.ErrorIs(t, err, actito.ErrNotFound)
+	require.ErrorContains(t, err, "scans.csv: line 2: code: looking up what it refers to in Parcels")
+	b.untouched(t)
+
+	before := b.lookUps()
 	ctx, cancel := context.WithCancel(t.Context())
 	ends := actito.OnProgress(func(p actito.Progress) { cancel() })
 	_, err = b.client.ETLs.RunOnce(ctx, inOrder("customers orders"), append(orphans, ends)...)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, 1, b.lookUps(), "none is sent after the end")
+	require.Equal(t, before, b.lookUps(), "none is sent after the end")
 	b.untouched(t)
+}
+
+func TestWhatIsReadForAnImportIsBackgroundWork(t *testing.T) {
+	t.Parallel()
+	limiter := &watchedLimiter{slots: make(chan struct{}, 5)}
+	b := newChain(t, actito.WithLimiter(limiter))
+	other := newBulk(t, b.Server)
+	_, err := other.customers.Upsert(t.Context(), customer{ID: "C8"})
+	require.NoError(t, err)
+	_, err = other.orders.Upsert(t.Context(), order{"O8", "C8", 1})
+	require.NoError(t, err)
+	_, err = b.client.ETLs.RunOnce(t.Context(), inOrder("customers orders lines parcels scans"), csvOf("customers", "customerID\nC1\n"),
+		csvOf("orders", "orderId,customerID\nO1,C8\n"), csvOf("lines", "lineId,orderId\nL1,O8\n"), csvOf("parcels", "parcelId,code\nP1,1\n"), csvOf("scans", "scanId,code\nS1,8\n"))
+	require.ErrorIs(t, err, actito.ErrInvalid)
+	require.Equal(t, 3, b.lookUps(), "by a profile's attribute, a record's key and another attribute")
+	limiter.mu.Lock()
+	defer limiter.mu.Unlock()
+	for _, w := range limiter.work {
+		require.Equal(t, actito.BackgroundWork, w.Class, w.Op)
+	}
+	require.NotEmpty(t, limiter.work)
 }
 
 func TestParentsOfAFileInParts(t *testing.T) {
