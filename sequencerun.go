@@ -129,6 +129,7 @@ func (r *sequenceRun) resume(ctx context.Context, from SequenceState) error {
 		}
 	}
 	var work sync.WaitGroup
+	defer work.Wait()
 	for i, s := range r.steps {
 		was := from.Steps[i]
 		if was.started() {
@@ -142,7 +143,6 @@ func (r *sequenceRun) resume(ctx context.Context, from SequenceState) error {
 			}
 		}
 	}
-	work.Wait()
 	return nil
 }
 
