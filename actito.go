@@ -5,19 +5,21 @@
 //
 // A struct with actito tags is a table's row on every road:
 //
-//		type Customer struct {
-//			ID         string                  `actito:"customerID,key"`
-//			Email      string                  `actito:"emailAddress"`
-//			Birth      actito.Opt[actito.Date] `actito:"birthDate"`
-//			Newsletter actito.Opt[bool]        `actito:"subscriptions#Newsletter"`
-//			Created    actito.DateTime         `actito:"creationMoment,readonly"`
-//		}
+//	type Customer struct {
+//		ID         string                  `actito:"customerID,key"`
+//		Email      string                  `actito:"emailAddress"`
+//		Birth      actito.Opt[actito.Date] `actito:"birthDate"`
+//		Newsletter actito.Opt[bool]        `actito:"subscriptions#Newsletter"`
+//		Created    actito.DateTime         `actito:"creationMoment,readonly"`
+//	}
 //
-//	  - One by one: [Profiles] and [Records] open tables, whose methods send one row per call and raise scenarios at once.
-//	  - A stored ETL: [ETLService.Trigger] starts it with files.
-//	  - One shot: [ETLService.RunOnce] sends definition and files together.
-//	  - Several files that depend on each other: one definition in the order of [ETLService.Ordered], or a [Sequence] of
-//	    imports ([ETLService.RunSequence]).
+// There are these:
+//
+//   - One by one: [Profiles] and [Records] open tables, whose methods send one row per call and raise scenarios at once.
+//   - A stored ETL: [ETLService.Trigger] starts it with files.
+//   - One shot: [ETLService.RunOnce] sends definition and files together.
+//   - Several files that depend on each other: one definition in the order of [ETLService.Ordered], or a [Sequence] of
+//     imports ([ETLService.RunSequence]).
 //
 // Trigger and RunOnce return an [Execution]; [ExecutionService.Wait] sees it through, and the tables' Rejects read the rows
 // that the server refused. [ETLService.Check] is the dry run, and [ExecutionService.Resume] continues after a crash.
