@@ -25,7 +25,7 @@ func Example() {
 		fmt.Println(changes[0])
 	}
 	// Output:
-	// gsmNumber: "010/45.85.14" → "+3210458514" (PHONE {"region":"BE"})
-	// gsmNumber: "+33 1 42 68 53 00" → "+33142685300" (PHONE {"region":"BE"})
+	// gsmNumber: "010/45.85.14" → "+3210458514" (PHONE)
+	// gsmNumber: "+33 1 42 68 53 00" → "+33142685300" (PHONE)
 	// transform: transformation 1: column "gsmNumber": PHONE: this phone number has an extension, which would be lost: take it away first
 }
