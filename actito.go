@@ -5,19 +5,23 @@
 //
 // A struct with actito tags is a table's row on every road:
 //
-//		type Customer struct {
-//			ID         string                  `actito:"customerID,key"`
-//			Email      string                  `actito:"emailAddress"`
-//			Birth      actito.Opt[actito.Date] `actito:"birthDate"`
-//			Newsletter actito.Opt[bool]        `actito:"subscriptions#Newsletter"`
-//			Created    actito.DateTime         `actito:"creationMoment,readonly"`
-//		}
+//	type Customer struct {
+//		ID         string                  `actito:"customerID,key"`
+//		Email      string                  `actito:"emailAddress"`
+//		Birth      actito.Opt[actito.Date] `actito:"birthDate"`
+//		Newsletter actito.Opt[bool]        `actito:"subscriptions#Newsletter"`
+//		Created    actito.DateTime         `actito:"creationMoment,readonly"`
+//	}
 //
-//	  - One by one: [Profiles] and [Records] open tables, whose methods send one row per call and raise scenarios at once.
-//	  - A stored ETL: [ETLService.Trigger] starts it with files.
-//	  - One shot: [ETLService.RunOnce] sends definition and files together.
+// There are these:
 //
-// The last two return an [Execution]; [ExecutionService.Wait] sees it through, and the tables' Rejects read the rows
+//   - One by one: [Profiles] and [Records] open tables, whose methods send one row per call and raise scenarios at once.
+//   - A stored ETL: [ETLService.Trigger] starts it with files.
+//   - One shot: [ETLService.RunOnce] sends definition and files together.
+//   - Several files that depend on each other: one definition in the order of [ETLService.Ordered], or a [Sequence] of
+//     imports ([ETLService.RunSequence]).
+//
+// Trigger and RunOnce return an [Execution]; [ExecutionService.Wait] sees it through, and the tables' Rejects read the rows
 // that the server refused. [ETLService.Check] is the dry run, and [ExecutionService.Resume] continues after a crash.
 // Package feed takes the first road for handlers, through an outbox in their own database.
 //
@@ -42,7 +46,20 @@
 // road: a table's Transformed rows, one by one and in files, files that exist ([InputFile].Local and [Transformed]), and
 // with [OnServer], for kinds that the service has, the definition. Those that run here run before anything is checked,
 // ordered, sent or counted, once for each value. A value that is refused is a [ValidationError]; nothing is guessed or
-// dropped. A column that is transformed here and by the definition is refused, unless [AllowBoth] names it.
+// dropped. A column that is transformed here and by the definition is refused, unless [AllowBoth] names it. A stored
+// definition keeps nothing of what runs here: each import that it is given brings its own.
+//
+// # Several files
+//
+// A row whose parent, the row that it refers to by a foreign key, is not on the server yet is rejected. Actito loads the
+// files of a definition one after another, in the order of the definition (assumed). An order that contradicts the foreign
+// keys of the tables' structures is refused before anything is sent or counted, and so is a row whose parent is neither in
+// the parents' file nor on the server; [LookUpParents] bounds the calls for that, or leaves it to the server. After a
+// failure [ImportError.Again] names the files that must be sent again, which [Repeats] checks.
+//
+// A [Sequence] is a graph of imports of which each starts once those that it needs have ended. All data is staged and all
+// imports are reserved before the first starts. An [Edge] says what becomes of rows whose parents were not loaded, and
+// [SaveState] and [ETLService.ResumeSequence] carry it across a crash, without running a step again that ended.
 //
 // # Retry
 //

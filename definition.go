@@ -72,8 +72,10 @@ type InputFile struct {
 	// EmptyCells declares what an empty cell does to an existing value. It is not sent: it tells the library.
 	EmptyCells EmptyCells `json:"-"`
 
-	// Local are transformations that run here, while the file is staged; nil for none. They are not sent: data for a stored
-	// definition has to bring its own, by its table or Transformed. Where the server fetches the file, they are an error.
+	// Local are transformations that run here, while the file is staged; nil for none. They may name any column of the
+	// file, mapped or not. They are neither sent nor stored: data that [ETLService.Trigger] is given for a definition that
+	// was created with them goes as it is, unless it brings its own, by its table or [Transformed]. Where the server
+	// fetches the file, they are an error.
 	Local *transform.Specification `json:"-"`
 
 	key string // of the table's rows that it was derived from; "" if it is not known

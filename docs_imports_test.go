@@ -68,6 +68,16 @@ var initials = transform.Custom{Name: "INITIALS", New: func(json.RawMessage) (fu
 	}, nil
 }}
 
+func docsCustom() error {
+	kind, err := transform.NewKind("INITIALS", nil) // or its parameters, a map or a struct
+	if err != nil {
+		return err
+	}
+	spec, err := transform.New(transform.WithKinds(initials), kind.On("initials"))
+	_ = spec
+	return err
+}
+
 // tabled is any table.
 type tabled interface {
 	InputFile(pattern string, opts ...actito.ColumnOption) actito.InputFile
@@ -135,6 +145,37 @@ func TestTheCodeOfThePageOnTransformationsRuns(t *testing.T) {
 	changes, err := spec.Explain(map[string]string{"initials": "Jan van Eyck"}, transform.JSON)
 	require.NoError(t, err)
 	require.Equal(t, "J.v.E.", changes[0].After)
+	require.NoError(t, docsCustom())
+}
+
+func TestTheJSONOfThePageOnTransformationsIsRead(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/transformations.md")
+	require.NoError(t, err)
+	blocks := strings.Split(string(page), "```json\n")[1:]
+	require.Len(t, blocks, 2)
+	var specs [2]*transform.Specification
+	for i, block := range blocks {
+		text, _, _ := strings.Cut(block, "```")
+		specs[i], err = transform.Parse([]byte(text))
+		require.NoError(t, err)
+	}
+	inGo, err := transform.New(
+		transform.NullWords("NULL", "N/A").On("gsmNumber", "birthDate"),
+		transform.Collapse().On("firstName"),
+		transform.TitleCase().Language("nl").On("firstName"),
+		transform.Email().On("emailAddress"),
+		transform.Date("dd/MM/yyyy", "yyyy-MM-dd").On("birthDate"),
+	)
+	require.NoError(t, err)
+	require.True(t, specs[0].Equal(inGo), "%v", specs[0])
+
+	_, err = transform.Parse([]byte(`[{"headerColumn":"x","type":"NONE"}]`))
+	_, kinds, found := strings.Cut(err.Error(), "it is one of ")
+	require.True(t, found)
+	for kind := range strings.SplitSeq(strings.TrimSuffix(kinds, ", or a kind of your own that WithKinds adds"), ", ") {
+		require.Contains(t, specs[1].String(), ": "+kind)
+	}
 }
 
 func TestTheCodeOfThePageOnSeveralFilesRuns(t *testing.T) {

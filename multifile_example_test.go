@@ -11,8 +11,8 @@ import (
 	"github.com/actito-go/actito/actitotest"
 )
 
-// exampleShop is a client for a shop whose orders refer to customers, and the lines of orders to those.
-func exampleShop() *actito.Client {
+// exampleShop is a shop whose orders refer to customers, and the lines of orders to those, and a client for it.
+func exampleShop() (*actitotest.Server, *actito.Client) {
 	server := actitotest.NewServer(actitotest.InMemory())
 	text := func(names ...string) (list []actitotest.Attribute) {
 		for _, name := range names {
@@ -29,7 +29,7 @@ func exampleShop() *actito.Client {
 	if err != nil {
 		log.Fatal(err)
 	}
-	return client
+	return server, client
 }
 
 // exampleFiles loads columns into the attributes of their names.
@@ -49,7 +49,8 @@ func exampleFiles() []actito.InputFile {
 }
 
 func ExampleETLService_Ordered() {
-	client, ctx := exampleShop(), context.Background()
+	_, client := exampleShop()
+	ctx := context.Background()
 	definition, err := client.ETLs.Ordered(ctx, actito.Definition{Name: "shop", Files: exampleFiles()})
 	if err != nil {
 		log.Fatal(err)
@@ -74,7 +75,8 @@ func ExampleETLService_Ordered() {
 }
 
 func ExampleLookUpParents() {
-	client, ctx := exampleShop(), context.Background()
+	_, client := exampleShop()
+	ctx := context.Background()
 	definition, err := client.ETLs.Ordered(ctx, actito.Definition{Name: "shop", Files: exampleFiles()[1:]})
 	if err != nil {
 		log.Fatal(err)
@@ -97,4 +99,38 @@ func ExampleLookUpParents() {
 	// Output:
 	// orders.csv 3 customerID missing-parent
 	// 1 true
+}
+
+func ExampleRepeats() {
+	server, client := exampleShop()
+	ctx := context.Background()
+	server.FailFile("orders.csv", "the disk is full")
+	definition := actito.Definition{Name: "shop", Files: []actito.InputFile{exampleFiles()[2], exampleFiles()[1]}}
+	data := []actito.ImportOption{
+		actito.DataBytes("customers.csv", []byte("customerID\nC1\n")),
+		actito.DataBytes("orders.csv", []byte("orderId,customerID\nO1,C1\n")),
+	}
+	exec, err := client.ETLs.RunOnce(ctx, definition, data...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Executions.Wait(ctx, exec)
+	failed, ok := errors.AsType[*actito.ImportError](err)
+	if !ok {
+		log.Fatal(err)
+	}
+	fmt.Println(failed.Again()) // customers too, since the definition requires both
+
+	_, err = client.ETLs.RunOnce(ctx, definition, data[1], actito.Repeats(failed))
+	fmt.Println(errors.Is(err, actito.ErrInvalid)) // nothing was sent
+	exec, err = client.ETLs.RunOnce(ctx, definition, append(data, actito.Repeats(failed))...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	exec, err = client.Executions.Wait(ctx, exec)
+	fmt.Println(exec.Totals().Created, exec.Totals().Updated, err)
+	// Output:
+	// [customers.csv orders.csv]
+	// true
+	// 1 1 <nil>
 }

@@ -61,9 +61,10 @@ func SaveState(f func(SequenceState) error) SequenceOption {
 	return func(r *sequenceRun) { r.save = f }
 }
 
-// RunSequence runs imports in the order that they need. Before anything is sent or counted, the sequence is checked and
-// all data of all steps is staged; then the day's imports of all steps are reserved, or none ([QuotaError]). A step starts
-// once the steps that it needs have ended. A reservation that runs out before, as at midnight, is made once more then.
+// RunSequence runs imports in the order that they need, and returns once all have ended. Before anything is sent or
+// counted, the sequence is checked and all data of all steps is staged; then the day's imports of all steps are reserved,
+// or none ([QuotaError]). A step starts once the steps that it needs have ended, and at most four are under way at once. A
+// reservation that runs out before, as at midnight, is made once more then.
 //
 // Rows that an [Edge] holds back are not sent: [StepReport].HeldBack has them, and they are among the Refused of the
 // execution. For that the needed step's rejects are read; where they cannot be, the step does not start. Of an edge with
@@ -81,10 +82,10 @@ func (s *ETLService) RunSequence(ctx context.Context, seq Sequence, opts ...Sequ
 // ResumeSequence continues a sequence whose process is gone, from the latest state that [SaveState] was given. The
 // sequence is given again, with its data. Steps that have ended are not run again, steps that run are waited for, and of
 // one that may have started [ExecutionService.Reconcile] finds out whether it did. If nobody can tell, it is not started
-// again, nor are those that need it: settle it as the error says, and resume once more; of one that did not start, where the
-// service does not list its executions, take the Handle out of the state. A step that did not start, because
-// it was refused or a needed one was not loaded, is tried again. The data of a step that may have started has to be the
-// same as before.
+// again, nor are those that need it: settle it as the error says, and resume once more. Where the service does not list
+// its executions and you know that a step did not start, take its Handle out of the state first. A step that did not
+// start, because it was refused or a needed one was not loaded, is tried again. The data of a step that may have started,
+// or that ended, has to be the same as before: the state of another night's files is a [ValidationError].
 func (s *ETLService) ResumeSequence(ctx context.Context, seq Sequence, state SequenceState, opts ...SequenceOption) (*SequenceReport, error) {
 	return s.runSequence(ctx, seq, &state, opts)
 }

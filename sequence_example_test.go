@@ -59,3 +59,38 @@ func ExampleETLService_RunSequence() {
 	// orders.csv 2 its parent in step "customers" was rejected
 	// true true
 }
+
+func ExampleETLService_ResumeSequence() {
+	_, client := exampleShop()
+	ctx := context.Background()
+	step := func(name string, file actito.InputFile, text string, after ...actito.Edge) actito.Step {
+		return actito.Step{Name: name, Definition: &actito.Definition{Name: name, Files: []actito.InputFile{file}},
+			Import: []actito.ImportOption{actito.DataBytes(file.FileNamePattern, []byte(text))}, After: after}
+	}
+	files := exampleFiles()
+	sequence := actito.Sequence{Steps: []actito.Step{
+		step("customers", files[2], "customerID\nC1\n"),
+		step("orders", files[1], "orderId,customerID\nO1,C1\n", actito.Edge{Step: "customers"}),
+	}}
+	var stored []byte // a file or a row of a database, as a rule
+	broken := errors.New("the disk is full")
+	report, err := client.ETLs.RunSequence(ctx, sequence, actito.SaveState(func(s actito.SequenceState) error {
+		if len(s.Steps[0].Executions) > 0 && s.Steps[1].Handle != nil {
+			return broken
+		}
+		var err error
+		stored, err = json.Marshal(s)
+		return err
+	}))
+	fmt.Println(report.Step("customers").State, report.Step("orders").State, errors.Is(err, broken))
+
+	var state actito.SequenceState
+	if err := json.Unmarshal(stored, &state); err != nil {
+		log.Fatal(err)
+	}
+	report, err = client.ETLs.ResumeSequence(ctx, sequence, state) // with SaveState again, as a rule
+	fmt.Println(report.Step("customers").State, report.Step("orders").State, err)
+	// Output:
+	// succeeded not started true
+	// succeeded succeeded <nil>
+}

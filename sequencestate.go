@@ -20,7 +20,7 @@ type SavedStep struct {
 	Name       string   `json:"name"`
 	Entity     string   `json:"entity"`
 	ETL        string   `json:"etl,omitempty"`        // "" for a one shot
-	Reserved   []string `json:"reserved,omitempty"`   // ids of reservations that were made for it, while it waits
+	Reserved   []string `json:"reserved,omitempty"`   // ids of reservations, made before the first step started
 	Content    string   `json:"content,omitempty"`    // hash of its files, as they were given
 	Handle     *Handle  `json:"handle,omitempty"`     // from before its first byte was sent
 	Executions []string `json:"executions,omitempty"` // once the server has accepted it; with [SplitAbove], of each part

@@ -102,7 +102,8 @@ func (c *codec[T]) transformable(column string) error {
 			return errors.New("subscriptions and segmentations are true or false, and transformations act on text: leave the column out")
 		}
 	case f == nil:
-		return fmt.Errorf("no field of %s has the name %q in its actito tag", reflect.TypeFor[T](), column)
+		return fmt.Errorf("no field of %s has the name %q in its actito tag: if only a file has this column, its transformations are the input file's Local",
+			reflect.TypeFor[T](), column)
 	case f.kind != stringKind || f.list:
 		return fmt.Errorf("%s holds no text, which is what transformations act on: make it a string or actito.Opt[string], or leave the column out", f.goName)
 	}

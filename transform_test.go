@@ -243,17 +243,3 @@ func TestATransformerServesManyGoroutines(t *testing.T) {
 	}
 	work.Wait()
 }
-
-func TestValuesThatDoNotChangeCostNoAllocation(t *testing.T) {
-	tr, err := actito.NewTransformer[texts](specOf(t, transform.Fallback("x").On("key", "word", "opt", "pointer"),
-		transform.Constant("c").On("city"), transform.Split(" ", "word", "opt").On("key")))
-	require.NoError(t, err)
-	row := texts{Key: "a b", Word: "a", Opt: actito.Set("b"), Pointer: new("p"), part: part{"c"}}
-	require.Less(t, testing.AllocsPerRun(1000, func() {
-		got, err := tr.Apply(row)
-		assert.NoError(t, err)
-		if got.City != row.City {
-			t.Error("the city changed")
-		}
-	}), 0.5)
-}

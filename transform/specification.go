@@ -75,7 +75,11 @@ func Parse(array []byte, opts ...Option) (*Specification, error) {
 	var items []json.RawMessage
 	d := json.NewDecoder(bytes.NewReader(array))
 	if err := d.Decode(&items); err != nil {
-		return nil, &Error{Detail: fmt.Sprintf("this is no JSON array of transformations: at byte %d: %v", d.InputOffset(), err), Err: err}
+		why := fmt.Sprintf("at byte %d: %v", d.InputOffset(), err)
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			why = "it is of type " + wrong.Value
+		}
+		return nil, &Error{Detail: "this is no JSON array of transformations: " + why, Err: err}
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, &Error{Detail: "there is something behind the JSON array of transformations"}
@@ -255,8 +259,17 @@ func params[T any](object json.RawMessage) (T, error) {
 	for name := range given { // it differs in case, which Decode takes
 		err = fmt.Errorf("unknown field %q", name)
 	}
-	if err != nil {
-		return p, &Error{Detail: "its parameters are not those of this kind: " + strings.TrimPrefix(err.Error(), "json: "), Err: err}
+	if err == nil {
+		return p, nil
 	}
-	return p, nil
+	why := strings.TrimPrefix(err.Error(), "json: ")
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		why = fmt.Sprintf("%s has a %s in place of %s", wrong.Field, wrong.Value, inJSON[wrong.Type.Kind()])
+	}
+	return p, &Error{Detail: "its parameters are not those of this kind: " + why, Err: err}
+}
+
+// inJSON is what the types of parameters are called there.
+var inJSON = map[reflect.Kind]string{
+	reflect.String: "a text", reflect.Slice: "an array of texts", reflect.Map: "an object of texts", reflect.Bool: "true or false", reflect.Int: "a whole number",
 }

@@ -134,7 +134,10 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"nothing":                     {"", "no JSON array of transformations: at byte 0: EOF"},
 		"null":                        {"null", "this is null"},
-		"an object":                   {`{"headerColumn": "a", "type": "TRIM"}`, "no JSON array of transformations"},
+		"an object":                   {`{"headerColumn": "a", "type": "TRIM"}`, "no JSON array of transformations: it is of type object"},
+		"a parameter of another form": {`[{"headerColumn": "a", "type": "DATE", "from": "dd/MM/yyyy"}]`, "not those of this kind: from has a string in place of an array of texts"},
+		"a number among texts":        {`[{"headerColumn": "a", "type": "NULL_WORDS", "words": ["-", 0]}]`, "words has a number in place of a text"},
+		"a fraction of a year":        {`[{"headerColumn": "a", "type": "DATE", "from": ["yy"], "firstYear": 19.5}]`, "firstYear has a number 19.5 in place of a whole number"},
 		"no JSON":                     {`[{"headerColumn": "a",]`, "invalid character ']'"},
 		"something behind it":         {`[] []`, "something behind the JSON array"},
 		"an item that is null":        {`[null]`, "transformation 1: a transformation is an object with headerColumn and type"},
