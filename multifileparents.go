@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/actito-go/actito/transform"
 )
 
 // checkParents refuses an import whose rows refer to rows that are neither in the files of the table they refer to, nor
@@ -55,7 +57,7 @@ func (s *parentSearch) run(ctx context.Context, lookUps int) error {
 	child := s.im.loaded[s.child]
 	column := child.column(s.Attribute)
 	rows := s.staged[child]
-	if rows == nil || child.transforms(column) {
+	if rows == nil || transforms(child.Transformations, column) {
 		return nil
 	}
 	if a := s.from.structure.attribute(s.Attribute); a != nil {
@@ -100,7 +102,7 @@ func (s *parentSearch) readParents(ctx context.Context) (known bool, err error) 
 		f := s.im.loaded[place]
 		rows, column := s.staged[f], f.column(s.ReferencedAttribute)
 		own := (&schema{table: s.to.kind}).fromServer(s.ReferencedAttribute)
-		if rows == nil || f.transforms(column) {
+		if rows == nil || transforms(f.Transformations, column) {
 			return false, nil
 		}
 		if column == "" || own {
@@ -165,14 +167,9 @@ func (s *parentSearch) refuse(file, column string, values int, or string) error 
 			s.Name, s.to.Name, parents, cased, values, or)}
 }
 
-// transforms reports whether the server makes something else of a column.
-func (f *InputFile) transforms(column string) bool {
-	for _, t := range f.Transformations {
-		if slices.Contains(t.Columns(), column) {
-			return true
-		}
-	}
-	return false
+// transforms reports whether transformations read a column or make something else of it.
+func transforms(list []transform.Transformation, column string) bool {
+	return slices.ContainsFunc(list, func(t transform.Transformation) bool { return slices.Contains(t.Columns(), column) })
 }
 
 // exists reports whether the server has a row with this value of an attribute that is unique.
