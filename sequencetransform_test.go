@@ -2,6 +2,7 @@ package actito_test
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"testing/synctest"
 
@@ -50,7 +51,7 @@ func TestRefusedRowsWhoseKeyWouldBeTransformedDoNotTell(t *testing.T) {
 				seq.Steps[2].Import = []actito.ImportOption{table.Rows("customers.csv", all(annRow, bobRow), columns, tt.option)}
 				_, err = b.client.ETLs.RunSequence(t.Context(), seq)
 				require.ErrorIs(t, err, tt.want)
-				if tt.want == actito.ErrInvalid {
+				if errors.Is(tt.want, actito.ErrInvalid) {
 					require.ErrorContains(t, err, "of which the key is known only as it was before")
 					b.untouched(t)
 				}
