@@ -133,6 +133,24 @@ func TestWhatAFormerRunDidIsReportedWhereTheRestCannotBeReserved(t *testing.T) {
 	})
 }
 
+func TestRowsThatAFormerRunHeldBackAreInDoubtOnceRejectsAreGone(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newSequenceShop(t, actitotest.WithImportTimes(time.Minute, 10*time.Minute))
+		seq := sequence(actito.WithoutOrphans)
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+		defer cancel()
+		var state []byte
+		_, err := b.client.ETLs.RunSequence(ctx, seq, saving(t, &state))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		b.Assume(actitotest.ResultFilesMissing)
+		report, err := b.client.ETLs.ResumeSequence(t.Context(), seq, stateOf(t, state))
+		require.ErrorContains(t, err, `which rows of step "customers" were not loaded is not known`)
+		require.Equal(t, map[string]actito.StepState{"customers": actito.StepWithRejects, "orders": actito.StepUnknown, "lines": actito.StepSkipped}, states(report))
+		require.Equal(t, actito.Account{Rows: 3, Accepted: 2, Unknown: 1}, report.Step("orders").Account())
+		require.Len(t, b.Imports(), 2)
+	})
+}
+
 func TestWhatWasInDoubtIsInNoOtherNumber(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := newSequenceShop(t)

@@ -270,6 +270,8 @@ func (s *stepRun) judge(ctx context.Context, start, wait error) {
 		r.State = StepRunning
 	case wait != nil && !errors.Is(wait, ErrRowsRejected):
 		r.State = StepUnknown
+	case s.unread != nil: // a former run held back nobody knows which rows
+		r.State, r.Err = StepUnknown, errors.Join(r.Err, s.unread)
 	case wait == nil && refused == 0:
 		r.State = StepSucceeded
 	default:
