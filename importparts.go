@@ -139,7 +139,7 @@ func (im *importRun) fill(p *part) error {
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(definition)), nil }})
 	}
 	sent := p.files
-	if im.oneArchive {
+	if im.oneArchive && len(p.files) > 0 {
 		_ = im.archive.Close() // of rows of which some were held back since
 		var err error
 		if im.archive, err = (bounds{limit: maxFileSize, memory: stagingMemory}).bundle(p.files); err != nil {

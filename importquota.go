@@ -131,7 +131,7 @@ func (im *importRun) book(ctx context.Context, p *part) error {
 // giveUp frees what was booked for parts that are not going to be sent.
 func giveUp(ctx context.Context, parts []*part) {
 	for _, p := range parts {
-		if p.started == nil && p.booking != nil {
+		if p.started == nil && p.booking != nil && !p.notSent {
 			p.booking.settle(ctx, Free())
 			p.notSent = true
 		}

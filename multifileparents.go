@@ -167,11 +167,14 @@ func (s *parentSearch) refuse(file, column string, values int, or string) error 
 			s.Name, s.to.Name, parents, cased, values, or)}
 }
 
-// transforms reports whether the server makes something else of a column, or may.
+// transforms reports whether the server reads a column for transformations or makes something else of it, or may.
 func (f *InputFile) transforms(column string) bool {
-	return f.otherTransformations() || slices.ContainsFunc(f.Transformations, func(t transform.Transformation) bool {
-		return slices.Contains(t.Columns(), column)
-	})
+	return f.otherTransformations() || transforms(f.Transformations, column)
+}
+
+// transforms reports whether transformations read a column or make something else of it.
+func transforms(list []transform.Transformation, column string) bool {
+	return slices.ContainsFunc(list, func(t transform.Transformation) bool { return slices.Contains(t.Columns(), column) })
 }
 
 // exists reports whether the server has a row with this value of an attribute that is unique.

@@ -32,6 +32,8 @@ type Edge struct {
 	// With WithoutOrphans: rows whose value in Column is that of the needed step's rows in Of are held back. Values are
 	// compared as text, exactly, and an empty one refers to nothing. With both names empty, the foreign keys of the tables'
 	// structures tell them. Where several files of a step have the column, File and OfFile name the one that is meant.
+	// A column that the definition transforms is refused. Rows of other files of the step that refer to held back ones are
+	// sent, and left to the server.
 	File, Column string
 	OfFile, Of   string
 }

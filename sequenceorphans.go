@@ -72,6 +72,9 @@ func (s *stepRun) follow(ctx context.Context, e Edge) error {
 	if own.fetched {
 		return s.refuseEdge(own.name, edge.own.column, "the server fetches this file, so that no row of it can be held back: give it as data, or choose Stop or Continue")
 	}
+	if err := errors.Join(s.readable(own, edge.own.column), s.readable(of, edge.of.column)); err != nil {
+		return err
+	}
 	if edge.own.file = own.name; !of.fetched {
 		edge.of.file = of.name
 	}
@@ -89,6 +92,14 @@ func (s *stepRun) only(file, column, option string) (sequenceFile, error) {
 	default:
 		return sequenceFile{}, s.refuseEdge(file, column, fmt.Sprintf("several files of step %q have this column: name the one that is meant as the edge's %s", s.Name, option))
 	}
+}
+
+// readable refuses a column whose values are not those that are sent: nobody knows which of them rejects have.
+func (s *stepRun) readable(f sequenceFile, column string) error {
+	if f.in == nil || !f.in.transforms(column) {
+		return nil
+	}
+	return s.refuseEdge(f.name, column, "the server transforms this column, so that its values cannot be compared here: transform it here, or choose Stop or Continue")
 }
 
 func (s *stepRun) refuseEdge(file, column, detail string) error {
@@ -147,6 +158,10 @@ func (s *stepRun) tellsRefused(ref cellRef) error {
 		if f.keyColumn != ref.column {
 			return s.refuseEdge(f.Name, ref.column, fmt.Sprintf("%d rows of the file were refused, of which only the key is known, "+
 				"and an edge asks for this column: choose Stop or Continue, or give the file without those rows", len(f.Refused)))
+		}
+		if f.local != nil && transforms(f.local.List(), ref.column) {
+			return s.refuseEdge(f.Name, ref.column, fmt.Sprintf("%d rows of the file were refused, of which the key is known only as it was before "+
+				"the transformations: choose Stop or Continue, or give the file without those rows", len(f.Refused)))
 		}
 		for _, r := range f.Refused {
 			if r.Key != "" {

@@ -35,15 +35,23 @@ type StepReport struct {
 	HeldBack  []Refusal  // rows that were not sent, since one that they refer to was not loaded; they are in Execution.Refused too
 	Execution *Execution // nil if there is none
 	Err       error      // nil if every row was accepted
+
+	refused int // of Rows, before the sequence began
 }
 
 // Account counts the rows of the step. Those of a step that started nothing are in none of its numbers, but for those
-// that were held back.
+// that were held back; those of which nobody knows whether they were sent are in Unknown.
 func (r StepReport) Account() Account {
+	a := Account{Rows: len(r.HeldBack), Refused: len(r.HeldBack)}
 	if r.Execution != nil && r.Execution.Status != StatusDryRun {
-		return r.Execution.Account()
+		a = r.Execution.Account()
+	} else if r.State == StepUnknown {
+		a.Rows, a.Refused = a.Rows+r.refused, a.Refused+r.refused
 	}
-	return Account{Rows: len(r.HeldBack), Refused: len(r.HeldBack)}
+	if r.State == StepUnknown && r.Rows > a.Rows {
+		a.Rows, a.Unknown = r.Rows, a.Unknown+r.Rows-a.Rows
+	}
+	return a
 }
 
 // Account adds up the steps.
@@ -90,6 +98,9 @@ func (r *SequenceReport) String() string {
 // err is the error of a run that ended, maybe because it was stopped.
 func (r *SequenceReport) err(halted, ctx error) error {
 	errs := []error{halted}
+	if errors.Is(halted, ctx) {
+		ctx = nil
+	}
 	for _, s := range r.Steps {
 		switch {
 		case s.State == StepNotStarted:

@@ -55,9 +55,7 @@ func (s *ETLService) runSequence(ctx context.Context, seq Sequence, from *Sequen
 			return r.report, err
 		}
 	}
-	if err := r.reserve(ctx); err != nil {
-		return r.report, err
-	}
+	r.halted = r.reserve(ctx) // what a former run started is waited for all the same
 	var work sync.WaitGroup
 	for _, step := range r.steps {
 		work.Go(func() { step.run(ctx) })
@@ -128,13 +126,9 @@ func (r *sequenceRun) resume(ctx context.Context, from SequenceState) error {
 				Detail: "it may have started with other data: give the same to resume the sequence, or import what is new apart"})
 		}
 	}
-	var work sync.WaitGroup
-	defer work.Wait()
 	for i, s := range r.steps {
 		was := from.Steps[i]
 		if was.started() {
-			*s.saved = was
-			work.Go(func() { s.settle(ctx) })
 			continue
 		}
 		for _, id := range was.Reserved {
@@ -143,6 +137,14 @@ func (r *sequenceRun) resume(ctx context.Context, from SequenceState) error {
 			}
 		}
 	}
+	var work sync.WaitGroup
+	for i, s := range r.steps {
+		if was := from.Steps[i]; was.started() {
+			*s.saved = was
+			work.Go(func() { s.settle(ctx) })
+		}
+	}
+	work.Wait()
 	return nil
 }
 
@@ -184,11 +186,14 @@ func (r *sequenceRun) saveState(change func() error) error {
 	if err := change(); err != nil || r.save == nil {
 		return err
 	}
-	if err := r.save(SequenceState{Steps: slices.Clone(r.state.Steps)}); err != nil {
-		r.halted = fmt.Errorf("actito: SaveState ended the sequence: %w", err)
-		return r.halted
+	err := r.save(SequenceState{Steps: slices.Clone(r.state.Steps)})
+	if err == nil {
+		return nil
 	}
-	return nil
+	if r.halted == nil {
+		r.halted = fmt.Errorf("actito: SaveState ended the sequence: %w", err)
+	}
+	return r.halted
 }
 
 // stops says why no step starts any more, nil if steps do.

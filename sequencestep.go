@@ -55,7 +55,8 @@ func (s *stepRun) ready(ctx context.Context) error {
 	s.files, s.parts, s.discards = files, parts, append(s.discards, discard)
 	s.im.prepared, s.im.renews = func(h Handle) error { return s.prepare(ctx, h) }, true
 	s.saved.Content = contentHash(files)
-	s.report.Rows = rowsOfFiles(files) + len(refusedOf(files))
+	s.report.refused = len(refusedOf(files))
+	s.report.Rows = rowsOfFiles(files) + s.report.refused
 	if s.c.dryRun {
 		s.report.Execution = &Execution{ETLID: s.ETL, Status: StatusDryRun, Refused: refusedOf(files)}
 	}
@@ -74,7 +75,7 @@ func (s *stepRun) settle(ctx context.Context) {
 		for i, id := range s.saved.Executions {
 			e := &Execution{ID: id, ETLID: s.ETL}
 			if i < len(calls) {
-				e.Sent = calls[i].sent()
+				e.Sent, e.given = calls[i].sent(), calls[i].given()
 				s.book(ctx, calls[i], e)
 			}
 			s.found = append(s.found, e)
@@ -136,14 +137,14 @@ func (s *stepRun) run(ctx context.Context) {
 		defer func() { <-s.seq.slots }()
 	case <-ctx.Done():
 	}
-	if err := s.blocked(ctx); err != nil && s.found == nil {
-		s.leave(ctx, StepSkipped, err)
-		return
+	err, left := s.blocked(ctx), true
+	if err == nil || s.allFound() {
+		left, err = s.holdBack(ctx)
 	}
-	left, err := s.holdBack(ctx)
 	switch {
 	case s.allFound():
-		s.unread = err
+		s.unread, err = err, nil
+	case s.found != nil: // some parts, which are waited for whatever becomes of the others
 	case err != nil:
 		s.leave(ctx, StepSkipped, err)
 		return
@@ -151,7 +152,7 @@ func (s *stepRun) run(ctx context.Context) {
 		s.leave(ctx, StepEmpty, fmt.Errorf("%w: all %d rows", ErrRowsRefused, s.report.Rows))
 		return
 	}
-	exec, err := s.start(ctx)
+	exec, err := s.start(ctx, err)
 	var failed error
 	if exec != nil {
 		exec, failed = s.c.Executions.Wait(ctx, exec)
@@ -191,15 +192,19 @@ func (s *stepRun) leave(ctx context.Context, state StepState, why error) {
 	giveUp(ctx, s.parts)
 }
 
-// start starts what of it was not started, and saves what came of it. What certainly did not start is as if it never was.
-func (s *stepRun) start(ctx context.Context) (*Execution, error) {
-	switch {
-	case s.allFound() && len(s.found) == 1:
+// start starts what of it was not started, unless it is blocked, and saves what came of it. What certainly did not start is
+// as if it never was.
+func (s *stepRun) start(ctx context.Context, blocked error) (*Execution, error) {
+	if s.found != nil && blocked == nil && len(s.found) != len(s.parts) && !s.allFound() {
+		blocked = fmt.Errorf("%w: the rows that are left make other parts than before", ErrPartlyStarted)
+	}
+	if s.allFound() && len(s.found) == 1 {
 		return s.found[0], nil
-	case s.allFound():
-		return &Execution{ETLID: s.ETL, Parts: s.found}, nil
-	case s.found != nil && len(s.found) != len(s.parts):
-		return nil, fmt.Errorf("%w: the rows that are left make other parts than before", ErrPartlyStarted)
+	}
+	if s.allFound() || blocked != nil {
+		giveUp(ctx, s.parts)
+		there := slices.DeleteFunc(slices.Clone(s.found), func(e *Execution) bool { return e == nil })
+		return &Execution{ETLID: s.ETL, Parts: there}, blocked
 	}
 	for i, e := range s.found {
 		s.parts[i].started = e
@@ -251,13 +256,13 @@ func (s *stepRun) prepare(ctx context.Context, h Handle) error {
 // judge says what became of it: of its start, and of the wait for its end.
 func (s *stepRun) judge(ctx context.Context, start, wait error) {
 	r, stopped := s.report, s.seq.stops(ctx)
-	refused := len(refusedOf(s.files)) + len(r.HeldBack)
+	refused := r.refused + len(r.HeldBack)
 	switch r.Err = errors.Join(start, wait); {
 	case errors.Is(start, ErrOutcomeUnknown):
 		r.State = StepUnknown
-	case start != nil && stopped != nil && r.Execution == nil:
+	case stopped != nil && errors.Is(start, stopped) && r.Execution == nil:
 		r.State = StepNotStarted
-	case start != nil && stopped != nil:
+	case stopped != nil && errors.Is(start, stopped):
 		r.State = StepRunning // some parts of it
 	case start != nil || errors.Is(wait, ErrImportFailed):
 		r.State = StepFailed
@@ -265,6 +270,8 @@ func (s *stepRun) judge(ctx context.Context, start, wait error) {
 		r.State = StepRunning
 	case wait != nil && !errors.Is(wait, ErrRowsRejected):
 		r.State = StepUnknown
+	case s.unread != nil: // a former run held back nobody knows which rows
+		r.State, r.Err = StepUnknown, errors.Join(r.Err, s.unread)
 	case wait == nil && refused == 0:
 		r.State = StepSucceeded
 	default:

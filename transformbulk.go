@@ -142,8 +142,7 @@ func (im *importRun) placed(file string, f *InputFile, local, onServer *transfor
 	}
 	for _, here := range local.List() {
 		for _, column := range here.Columns() {
-			there := slices.ContainsFunc(f.Transformations, func(t transform.Transformation) bool { return slices.Contains(t.Columns(), column) })
-			if (other || there) && !slices.Contains(im.allowBoth, column) {
+			if (other || transforms(f.Transformations, column)) && !slices.Contains(im.allowBoth, column) {
 				return refuse(column, "the column is transformed here and by the definition: leave one of them out, or name the column with AllowBoth")
 			}
 		}
