@@ -25,8 +25,9 @@ type ETLService struct{ c *Client }
 // how they lie there, which may not be the default. Tables may be named; the definition is stored with their ids, and
 // with the defaults of the fields at zero. Several files must be in an order that their foreign keys allow, as
 // [ETLService.Ordered] gives it; that of a [RawDefinition] is not checked. Transformations of kinds that the server is not
-// known to have are refused, and so is [InputFile.Local] where the server fetches the file: it never passes here. It is
-// repeated only after failures in which the server certainly did nothing.
+// known to have are refused, and so is [InputFile.Local] where the server fetches the file: it never passes here. Elsewhere
+// a warning is logged, since it is not stored: each Trigger has to bring it. The call is repeated only after failures in
+// which the server certainly did nothing.
 func (s *ETLService) Create(ctx context.Context, d Definition, opts ...CallOption) (string, error) {
 	r := request{op: "create ETL", method: http.MethodPost, path: pathETLs, answer: transport.Maybe}
 	if err := d.executable(); err != nil {
@@ -99,8 +100,14 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 	}
 	var files []*InputFile
 	for i := range d.Files {
-		d.Files[i].fillFormat()
-		files = append(files, &d.Files[i])
+		f := &d.Files[i]
+		f.fillFormat()
+		files = append(files, f)
+		if f.Local != nil {
+			s.c.log.LogAttrs(ctx, slog.LevelWarn, "actito: a stored definition does not keep the transformations that run here: "+
+				"what it is triggered with has to bring them, as rows of a table that is Transformed do, and files with the option Transformed",
+				slog.String("file", f.FileNamePattern))
+		}
 	}
 	if _, err := s.c.checkOrder(ctx, files, "put the files in the order that ETLs.Ordered gives",
 		", or if it is meant so, store a RawDefinition, which is not checked"); err != nil {

@@ -87,14 +87,14 @@ func (r *sequenceRun) ready(ctx context.Context) error {
 	keys := make(map[string]string)
 	for _, s := range r.steps {
 		err := s.ready(ctx)
-		if other, twice := keys[s.im.key()]; err == nil && twice {
-			err = &ValidationError{Column: "Once", Rule: "once", Detail: fmt.Sprintf("step %q has the same key: give each its own", other)}
+		if err == nil && s.im.keyed {
+			if other, twice := keys[s.im.once]; twice {
+				err = &ValidationError{Column: "Once", Rule: "once", Detail: fmt.Sprintf("step %q has the same key: give each its own", other)}
+			}
+			keys[s.im.once] = s.Name
 		}
 		if err != nil {
 			return s.fails(err)
-		}
-		if s.im.keyed {
-			keys[s.im.key()] = s.Name
 		}
 	}
 	for _, s := range r.steps {
@@ -108,14 +108,6 @@ func (r *sequenceRun) ready(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// key is what [Once] was given.
-func (im *importRun) key() string {
-	if im == nil {
-		return ""
-	}
-	return im.once
 }
 
 // resume takes up the steps of a run that is gone.

@@ -284,7 +284,8 @@ func TestTransformationsThatCannotBeMeantAreRefused(t *testing.T) {
 
 func TestAStoredDefinitionsTransformationsCountWhenItIsTriggered(t *testing.T) {
 	t.Parallel()
-	b := newBulk(t, inMemory(t))
+	var logged bytes.Buffer
+	b := newBulk(t, inMemory(t), actito.WithLogger(newLogger(&logged)))
 	plain := b.customers.InputFile("customers.csv", named)
 	plain.Transformations = transform.Capitalize().On("firstName")
 	id := b.stored(t, plain)
@@ -297,7 +298,10 @@ func TestAStoredDefinitionsTransformationsCountWhenItIsTriggered(t *testing.T) {
 	require.Contains(t, sent(t, b.starts()[0]).files["customers.csv"], "ANN")
 
 	// Local is not stored, and so its rows have to bring it.
+	const kept = "does not keep the transformations that run here"
+	require.NotContains(t, logged.String(), kept)
 	id = b.stored(t, here.InputFile("customers.csv", named))
+	require.Contains(t, logged.String(), kept)
 	stored, err := b.client.ETLs.Get(t.Context(), id)
 	require.NoError(t, err)
 	require.Nil(t, stored.Files[0].Local)

@@ -47,6 +47,7 @@ func memberSpec(b testing.TB) *transform.Specification {
 		transform.Boolean().On("active"),
 		transform.MapValues(levels).Strict().On("level"),
 		transform.Country().On("country"),
+		transform.Language().On("motherLanguage"),
 	)
 	if err != nil {
 		b.Fatal(err)
@@ -59,7 +60,8 @@ var (
 	yes          = map[string]bool{"yes": true, "oui": true, "ja": true, "1": true, "no": false, "non": false, "nee": false, "0": false}
 	countryCodes = map[string]string{"belgium": "BE", "belgique": "BE", "belgië": "BE", "france": "FR", "frankrijk": "FR", "uk": "GB",
 		"united kingdom": "GB", "germany": "DE", "allemagne": "DE", "netherlands": "NL", "pays-bas": "NL"}
-	titled = cases.Title(language.Und)
+	languages = map[string]string{"fr": "FR", "nl": "NL", "french": "FR", "néerlandais": "NL", "dutch": "NL"}
+	titled    = cases.Title(language.Und)
 )
 
 // byHand is the program that somebody writes who knows the type, and who refuses what the kinds refuse.
@@ -96,6 +98,9 @@ func byHand(m member) (member, error) {
 	if m.Country, known = countryCodes[strings.ToLower(m.Country)]; !known {
 		return m, errors.New("country")
 	}
+	if m.Language, known = languages[strings.ToLower(m.Language)]; !known {
+		return m, errors.New("language")
+	}
 	return m, nil
 }
 
@@ -106,7 +111,7 @@ func members() []member {
 		list[i] = member{
 			ID: fmt.Sprintf("C%06d", i), Email: fmt.Sprintf("Member.%d@Example.com", i), First: pick("ANN", "jean-pierre", "Maria"),
 			Last: pick("Anders", "DUPONT", "Lee"), Street: pick("12 Main Street", "1  Rue Haute"), City: pick("Namur", "Gent ", "Liège"),
-			Postcode: pick("1000", "9000"), Country: pick("Belgium", "France", "UK", "Pays-Bas"), Language: "FR",
+			Postcode: pick("1000", "9000"), Country: pick("Belgium", "France", "UK", "Pays-Bas"), Language: pick("FR", "Dutch"),
 			Birth: actito.Set(pick("14/03/1990", "NULL", "29/02/1992")), Since: actito.Set("01/07/2019"), Spent: pick("1.234,50", "12,00", "0"),
 			Active: pick("oui", "nee", "1"), Level: pick("1", "2", "3"), Note: actito.Set(pick("N/A", "prefers e-mail")),
 		}
