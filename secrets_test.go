@@ -42,7 +42,7 @@ func TestAValueThatATransformationRefusesIsShownNowhere(t *testing.T) {
 	require.NoError(t, err)
 	log := newLogger(&logged)
 	for _, shown := range []any{refused, exec, exec.Refused[0], exec.Refused[0].Err, report, struct{ Err error }{refused}} {
-		log.Error("shown", "it", shown)
+		log.Error("shown", slog.Any("it", shown))
 		fmt.Fprintf(&logged, "%v %+v %#v %s\n", shown, shown, shown, shown)
 		require.NoError(t, json.NewEncoder(&logged).Encode(shown))
 	}
