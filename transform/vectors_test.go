@@ -69,7 +69,7 @@ func run(v vectors.Vector, kind string, form transform.Form) (map[string]string,
 	}
 	got := map[string]string{}
 	for i, c := range p.Columns() {
-		if row.Values[i].State == transform.Set {
+		if row.Values[i].State == transform.Set && !p.Dropped(i) {
 			got[c] = string(row.Values[i].Text)
 		}
 	}
