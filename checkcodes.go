@@ -1,6 +1,10 @@
 package actito
 
-import "strings"
+import (
+	"sync"
+
+	"github.com/actito-go/actito/internal/isonames"
+)
 
 // A codeSet holds codes of two letters: one bit each, in a word per first letter.
 type codeSet struct {
@@ -8,37 +12,32 @@ type codeSet struct {
 	upper bool // the codes must be in capitals
 }
 
-func newCodeSet(codes string, upper bool) *codeSet {
-	set := &codeSet{upper: upper}
-	for code := range strings.FieldsSeq(strings.ToLower(codes)) {
-		set.bits[code[0]-'a'] |= 1 << (code[1] - 'a')
-	}
-	return set
+// languages are the codes of ISO 639-1; Actito's examples have them in capitals.
+var languages = codesOf(isonames.Languages, false)
+
+// countries are the codes of ISO 3166-1 alpha-2.
+var countries = codesOf(isonames.Countries, true)
+
+// codesOf are the codes of records, which are read when the first value is checked.
+func codesOf(records func() []isonames.Record, upper bool) func() *codeSet {
+	return sync.OnceValue(func() *codeSet {
+		set := &codeSet{upper: upper}
+		for _, r := range records() {
+			set.bits[r.Code[0]-'A'] |= 1 << (r.Code[1] - 'A')
+		}
+		return set
+	})
 }
 
+func isLanguage(b []byte) bool { return languages().holds(b) }
+func isCountry(b []byte) bool  { return countries().holds(b) }
+
 func (s *codeSet) holds(b []byte) bool {
-	if len(b) != 2 || characters[b[0]]&characters[b[1]]&letter == 0 || s.upper && (b[0] > 'Z' || b[1] > 'Z') {
+	if len(b) != 2 || !isLetter(b[0]) || !isLetter(b[1]) || s.upper && (b[0] > 'Z' || b[1] > 'Z') {
 		return false
 	}
 	const lower = 0x20
 	return s.bits[(b[0]|lower)-'a']&(1<<((b[1]|lower)-'a')) != 0
 }
 
-// languages are the codes of ISO 639-1; Actito's examples have them in capitals.
-var languages = newCodeSet(`
-	aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee
-	el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is
-	it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms
-	mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk
-	sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi
-	yo za zh zu`, false)
-
-// countries are the codes of ISO 3166-1 alpha-2.
-var countries = newCodeSet(`
-	AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY
-	BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK
-	FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR
-	IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK
-	ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM
-	PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF
-	TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW`, true)
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

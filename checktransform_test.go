@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/actito-go/actito/internal/isonames"
 	"github.com/actito-go/actito/transform"
 )
 
@@ -40,14 +39,4 @@ func TestAddressesThatWereCleanedPassTheCheck(t *testing.T) {
 			require.True(t, strings.EqualFold(value, out), "%q became %q", value, out)
 		}
 	})
-}
-
-func TestCodesOfCountriesAndLanguagesPassTheCheck(t *testing.T) {
-	t.Parallel()
-	for _, r := range isonames.Countries() {
-		require.True(t, countries.holds([]byte(r.Code)), r.Code)
-	}
-	for _, r := range isonames.Languages() {
-		require.True(t, languages.holds([]byte(r.Code)), r.Code)
-	}
 }

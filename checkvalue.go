@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math"
 	"time"
+
+	"github.com/actito-go/actito/internal/email"
 )
 
 // A defect is what is wrong with a value; its rule is "" if nothing is. It never holds the value.
@@ -44,8 +46,8 @@ var forms = map[string]form{
 var (
 	numberForm   = form{isNumber, defect{rule: "number", detail: "not a number with a decimal point, such as -3.14"}}
 	dateForm     = form{isDate, defect{rule: "date", detail: "not an existing day of the form yyyy-MM-dd"}}
-	languageForm = form{languages.holds, defect{rule: "language", detail: "not a language code of two letters (ISO 639-1)"}}
-	countryForm  = form{countries.holds, defect{rule: "country", detail: "not a country code of two capitals (ISO 3166-1)"}}
+	languageForm = form{isLanguage, defect{rule: "language", detail: "not a language code of two letters (ISO 639-1)"}}
+	countryForm  = form{isCountry, defect{rule: "country", detail: "not a country code of two capitals (ISO 3166-1)"}}
 	phoneForm    = form{isPhone, defect{rule: "phone", detail: "not a phone number in international form, such as +3210458514"}}
 )
 
@@ -145,64 +147,9 @@ func decimal(digits []byte) int {
 	return n
 }
 
-// isEmail takes dot-separated words of ASCII before the @, and behind it labels that end in a suffix of letters.
 func isEmail(b []byte) bool {
-	local, domain, found := bytes.Cut(b, []byte{'@'})
-	if !found {
-		return false
-	}
-	for more := true; more; {
-		var word []byte
-		if word, local, more = bytes.Cut(local, []byte{'.'}); !consists(word, localCharacter) {
-			return false
-		}
-	}
-	dot := bytes.LastIndexByte(domain, '.')
-	if dot < 0 || len(domain)-dot <= 2 || !consists(domain[dot+1:], letter) {
-		return false
-	}
-	domain = domain[:dot]
-	for more := true; more; {
-		var label []byte
-		if label, domain, more = bytes.Cut(domain, []byte{'.'}); !consists(label, labelCharacter) {
-			return false
-		}
-	}
-	return true
-}
-
-// A character says what an ASCII character can stand in.
-type character uint8
-
-const (
-	letter character = 1 << iota
-	labelCharacter
-	localCharacter
-)
-
-var characters = func() (table [256]character) {
-	for c := 'a'; c <= 'z'; c++ {
-		table[c] = letter | labelCharacter | localCharacter
-		table[c-'a'+'A'] = table[c]
-	}
-	for c := '0'; c <= '9'; c++ {
-		table[c] = labelCharacter | localCharacter
-	}
-	for _, c := range []byte("!#$%&'*+/=?^_{|}~`") {
-		table[c] = localCharacter
-	}
-	table['-'] = labelCharacter | localCharacter
-	return table
-}()
-
-// consists reports whether b is one of these characters or more.
-func consists(b []byte, of character) bool {
-	for _, c := range b {
-		if characters[c]&of == 0 {
-			return false
-		}
-	}
-	return len(b) > 0
+	_, ok := email.At(b)
+	return ok
 }
 
 // isPhone takes the digits of E.164 behind a plus sign.

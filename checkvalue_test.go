@@ -97,8 +97,8 @@ func TestCodesAreThoseOfISO(t *testing.T) {
 		}
 		return n
 	}
-	require.Equal(t, 249, count(countries))
-	require.Equal(t, 4*184, count(languages), "in every case")
+	require.Equal(t, 249, count(countries()))
+	require.Equal(t, 4*184, count(languages()), "in every case")
 }
 
 func TestKeysAreToldApartByCase(t *testing.T) {

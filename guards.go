@@ -2,10 +2,7 @@ package actito
 
 import (
 	"context"
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 )
 
@@ -81,33 +78,16 @@ func emptyCellsOf(ctx context.Context, parts []StagedFile) ([]int, error) {
 	}
 	sum := make([]int, len(parts[0].header))
 	for _, f := range parts {
-		content, err := f.compressed.content()
-		if err != nil {
-			return nil, err
-		}
-		d := Data{name: f.Name, packed: f.Compression}
-		text, err := d.unpack(content, content, f.Size)
-		if err != nil {
-			return nil, err
-		}
-		r := csv.NewReader(text)
-		r.Comma, r.ReuseRecord = rune(f.separator), true
-		for header := true; ; header = false {
-			cells, err := r.Read()
-			if err == nil {
-				err = ctx.Err()
-			}
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				return nil, fmt.Errorf("actito: %s: counting empty cells: %w", f.Name, err)
-			}
-			for i, cell := range cells {
-				if cell == "" && !header {
+		err := f.eachRow(ctx, func(stagedRow) error { return nil }, func(r stagedRow) error {
+			for i := range sum {
+				if len(r.cell(i)) == 0 {
 					sum[i]++
 				}
 			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	return sum, nil

@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -213,70 +214,27 @@ func there(err error) (bool, error) {
 // of their rows as they were given, if rows that were left out had one line and transformations changed no line ends, or
 // of typed rows, their numbers.
 func eachCell(ctx context.Context, parts []StagedFile, column string, yield func(line int, cell []byte) error) error {
-	r := cellReader{column: slices.Index(parts[0].header, column), yield: yield, refused: parts[0].Refused, typed: parts[0].empties == nil}
-	for _, f := range parts {
-		content, err := f.compressed.content()
+	at, typed := slices.Index(parts[0].header, column), parts[0].empties == nil
+	line, rows, numbers := 1, 0, rowNumbers{refused: parts[0].Refused}
+	for i, f := range parts {
+		err := f.eachRow(ctx, func(header stagedRow) error {
+			if i == 0 {
+				line += bytes.Count(header.raw, []byte{'\n'})
+			}
+			return nil
+		}, func(r stagedRow) error {
+			number := numbers.next()
+			rows++
+			where := line + number - rows // rows that were left out are between
+			if typed {
+				where = number
+			}
+			line += bytes.Count(r.raw, []byte{'\n'})
+			return yield(where, r.cell(at))
+		})
 		if err != nil {
 			return err
 		}
-		d := Data{name: f.Name, packed: f.Compression}
-		text, err := d.unpack(content, content, f.Size)
-		if err != nil {
-			return err
-		}
-		r.sink = newCSVSink(f.Name, f.separator, &r)
-		r.sink.setEncoding(f.Encoding)
-		if err := r.sink.readFrom(ctx, text); err != nil {
-			return err
-		}
-		if err := r.sink.finish(ctx); err != nil {
-			return err
-		}
-		r.next = r.before + r.sink.line
 	}
 	return nil
-}
-
-// cellReader takes the cells of one column, as a [rowWriter].
-type cellReader struct {
-	column  int
-	yield   func(line int, cell []byte) error
-	typed   bool
-	refused []Refusal // rows that were left out and not yet passed
-
-	sink    *csvSink
-	records *recordReader
-	rows    int // that were given, so far
-	next    int // line of the next row, 0 in the first part
-	before  int // lines of the parts before, without their headers
-	leftOut int // rows that were, so far
-}
-
-func (r *cellReader) begin([]string, []byte) error {
-	r.records = newRecordReader(r.sink.separator, r.sink.encoding, maxTransformed)
-	if r.next > 0 {
-		r.before = r.next - r.sink.line - 1
-	}
-	return nil
-}
-
-func (r *cellReader) write(p []byte, endsRow bool) error {
-	r.records.read(p)
-	if !endsRow {
-		return nil
-	}
-	r.records.endCell()
-	defer r.records.reset()
-	for r.rows++; len(r.refused) > 0 && r.refused[0].Row == r.rows; r.rows++ {
-		r.refused = r.refused[1:]
-		r.leftOut++
-	}
-	line := r.before + r.sink.start + r.leftOut
-	if r.typed {
-		line = r.rows
-	}
-	if r.records.long && r.column >= len(r.records.ends) {
-		return nil
-	}
-	return r.yield(line, r.records.cell(r.column))
 }

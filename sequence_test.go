@@ -271,8 +271,10 @@ func TestAStepThatFailedStopsItsDependantsInEveryPolicy(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				b := newSequenceShop(t)
 				b.Fail(actitotest.OpRunOnce, tt.fault)
-				report, err := b.client.ETLs.RunSequence(t.Context(), sequence(actito.Continue))
+				var last actito.SequenceState
+				report, err := b.client.ETLs.RunSequence(t.Context(), sequence(actito.Continue), actito.SaveState(func(s actito.SequenceState) error { last = s; return nil }))
 				require.ErrorIs(t, err, tt.want)
+				require.Equal(t, tt.held > 0, last.Steps[2].Handle != nil, "only what may have started is asked for once it is resumed")
 				require.Equal(t, map[string]actito.StepState{"customers": tt.state, "orders": actito.StepSkipped, "lines": actito.StepSkipped}, states(report))
 				require.Len(t, b.starts(), 1)
 				b.counted(t, "Customers", 0, tt.held)

@@ -1,12 +1,10 @@
 package actito
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
@@ -290,30 +288,8 @@ func (s *stepRun) holdBackOf(ctx context.Context, p *part, rules map[string][]or
 	return nil
 }
 
-// rowNumbers counts the rows of a file, those that were refused included.
-type rowNumbers struct {
-	last    int
-	refused []Refusal
-}
-
-func (n *rowNumbers) next() int {
-	n.last++
-	for len(n.refused) > 0 && n.refused[0].Row == n.last {
-		n.last, n.refused = n.last+1, n.refused[1:]
-	}
-	return n.last
-}
-
 // withoutOrphans writes a file anew without the rows that a rule is for. The others stay byte for byte.
 func (s *stepRun) withoutOrphans(ctx context.Context, f StagedFile, rules []orphanRule, numbers *rowNumbers) (StagedFile, error) {
-	content, err := f.compressed.content()
-	if err != nil {
-		return f, err
-	}
-	text, err := (&Data{name: f.Name, packed: f.Compression}).unpack(content, content, f.Size)
-	if err != nil {
-		return f, err
-	}
 	p := newPacker(bounds{limit: maxFileSize, memory: stagingMemory}, f.Name, f.Compression)
 	done := false
 	defer func() {
@@ -321,27 +297,18 @@ func (s *stepRun) withoutOrphans(ctx context.Context, f StagedFile, rules []orph
 			_ = p.discard()
 		}
 	}()
-	in := bufio.NewReaderSize(text, csvBufferSize)
-	record, err := nextRecord(in, nil)
-	if err == nil {
-		err = p.begin(f.header, record)
-	}
-	held := len(s.report.HeldBack)
-	rows := 0
-	for err == nil {
-		if record, err = nextRecord(in, record[:0]); err != nil {
-			break
-		}
+	held, rows := len(s.report.HeldBack), 0
+	err := f.eachRow(ctx, func(header stagedRow) error { return p.begin(f.header, header.raw) }, func(r stagedRow) error {
 		number := numbers.next()
-		if i := slices.IndexFunc(rules, func(r orphanRule) bool { return r.holds(&f, record) }); i >= 0 {
-			s.hold(&f, record, Refusal{File: f.Name, Row: number, Reason: rules[i].reason})
-			continue
+		if i := slices.IndexFunc(rules, func(rule orphanRule) bool { return rule.holds(r) }); i >= 0 {
+			s.hold(&f, r, Refusal{File: f.Name, Row: number, Reason: rules[i].reason})
+			return nil
 		}
 		rows++
-		err = errors.Join(p.write(record, true), ctx.Err())
-	}
-	if !errors.Is(err, io.EOF) {
-		return f, fmt.Errorf("actito: %s: holding rows back: %w", f.Name, err)
+		return p.write(r.raw, true)
+	})
+	if err != nil {
+		return f, err
 	}
 	refused := s.report.HeldBack[held:]
 	if len(refused) == 0 {
@@ -363,52 +330,27 @@ func (s *stepRun) withoutOrphans(ctx context.Context, f StagedFile, rules []orph
 }
 
 // hold notes a row that is held back, for the report and for steps that look for its values.
-func (s *stepRun) hold(f *StagedFile, record []byte, r Refusal) {
+func (s *stepRun) hold(f *StagedFile, row stagedRow, r Refusal) {
 	s.report.HeldBack = append(s.report.HeldBack, r)
 	for ref, values := range s.rejected {
 		if ref.file != f.Name {
 			continue
 		}
-		if value := cellOf(f, record, slices.Index(f.header, ref.column)); value != "" {
-			values[value] = struct{}{}
+		if value := referred(row.cell(slices.Index(f.header, ref.column))); len(value) > 0 {
+			values[string(value)] = struct{}{}
 		}
 	}
 }
 
-func (r orphanRule) holds(f *StagedFile, record []byte) bool {
-	_, orphan := r.values[cellOf(f, record, r.cell)]
+func (r orphanRule) holds(row stagedRow) bool {
+	_, orphan := r.values[string(referred(row.cell(r.cell)))]
 	return orphan
 }
 
-// nextRecord reads a record of a file that was checked, with its line end, behind what is in record.
-func nextRecord(in *bufio.Reader, record []byte) ([]byte, error) {
-	for quotes := 0; ; {
-		piece, err := in.ReadSlice('\n')
-		record = append(record, piece...)
-		quotes += bytes.Count(piece, []byte{'"'})
-		switch {
-		case errors.Is(err, io.EOF) && len(record) > 0, err == nil && quotes%2 == 0:
-			return record, nil
-		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
-			return nil, err
-		}
+// referred is a cell as those of rejects are read, in which line ends are "\n".
+func referred(cell []byte) []byte {
+	if bytes.IndexByte(cell, '\r') < 0 {
+		return cell
 	}
-}
-
-var unquoting = strings.NewReplacer(`""`, `"`, "\r\n", "\n")
-
-// cellOf is a cell of such a record, as a reader of CSV gives it.
-func cellOf(f *StagedFile, record []byte, i int) string {
-	record = record[:len(record)-len(lineEnd(record))]
-	if i > 0 {
-		record = record[ownCells(record, rune(f.separator), i)+1:]
-	}
-	cell := string(record[:ownCells(record, rune(f.separator), 1)])
-	if strings.HasPrefix(cell, `"`) {
-		cell = unquoting.Replace(cell[1 : len(cell)-1])
-	}
-	if f.Encoding == ISO88591 {
-		cell = fromLatin1(cell)
-	}
-	return cell
+	return bytes.ReplaceAll(cell, []byte("\r\n"), []byte("\n"))
 }

@@ -44,9 +44,19 @@ func TestOfAStepWithSeveralFilesOrphansAreInOne(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newSequenceShop(t)
 				seq := actito.Sequence{Steps: []actito.Step{tt.step, sequence(0).Steps[2]}}
-				report, err := b.client.ETLs.RunSequence(t.Context(), seq)
+				var told []actito.Refusal
+				report, err := b.client.ETLs.RunSequence(t.Context(), seq, actito.SaveState(func(s actito.SequenceState) error {
+					if h := s.Steps[0].Handle; h != nil {
+						told = h.Refused
+					}
+					return nil
+				}))
 				require.Equal(t, tt.state, report.Step("both").State, err)
 				require.ErrorContains(t, report.Step("both").Err, tt.want)
+				if tt.files != nil {
+					require.Len(t, told, 1, "whoever resumes from the handle alone is told of the row that was held back")
+					require.Equal(t, "orders.csv", told[0].File)
+				}
 				got := b.filesSent(t)
 				delete(got, "customers.csv")
 				require.Len(t, got, len(tt.files))

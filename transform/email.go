@@ -3,6 +3,8 @@ package transform
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/actito-go/actito/internal/email"
 )
 
 // Email cleans e-mail addresses and checks them. It takes away white space and runes of no width around them, "mailto:" in
@@ -27,7 +29,7 @@ func cleanEmail(dst, text []byte) ([]byte, outcome, error) {
 			address = nil // a second address would be lost
 		}
 	}
-	at, ok := emailAt(address)
+	at, ok := email.At(address)
 	if !ok {
 		return dst, same, Refuse("expected one e-mail address such as ann@example.be: no accents and no spaces, no dots in a row or at an end, a suffix of at least two letters")
 	}
@@ -50,32 +52,4 @@ func withoutScheme(address []byte) []byte {
 		return bytes.TrimLeftFunc(address[len(scheme):], blank)
 	}
 	return address
-}
-
-// emailAt finds the @ of an address that Actito takes: words of ASCII with dots between, and behind the @ labels with dots
-// between, the last one of two letters or more.
-//
-// assumed: the characters of words and labels. The root package's check of a file takes the same.
-func emailAt(address []byte) (at int, ok bool) {
-	at = -1
-	part, letters := 0, true // of the word or label
-	for i, c := range address {
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		switch {
-		case c == '.' || c == '@' && at < 0:
-			if part == 0 {
-				return at, false
-			}
-			if c == '@' {
-				at = i
-			}
-			part, letters = 0, true
-			continue
-		case letter || c == '-' || c >= '0' && c <= '9':
-		case at >= 0 || bytes.IndexByte([]byte("!#$%&'*+/=?^_{|}~`"), c) < 0:
-			return at, false
-		}
-		part, letters = part+1, letters && letter
-	}
-	return at, at >= 0 && part >= 2 && letters && bytes.IndexByte(address[at:], '.') > 0
 }

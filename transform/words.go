@@ -119,7 +119,7 @@ func readWords(list []meaning, ignored, hint string) (action, error) {
 			return action{}, Refuse("its parameters lack the words for " + m.text)
 		}
 		for _, word := range m.words {
-			key, _ := fold(nil, []byte(word), len(word))
+			key := fold(nil, []byte(word), len(word))
 			if other, taken := w.meanings[string(key)]; taken && other != m.text || word == "" {
 				return action{}, Refuse(fmt.Sprintf("its parameters have the word %.100q for %s, which is empty or has another meaning, too", word, m.text))
 			}
@@ -134,10 +134,10 @@ func readWords(list []meaning, ignored, hint string) (action, error) {
 
 func (w *words) change(dst, text []byte) ([]byte, outcome, error) {
 	var room [64]byte
-	key, whole := fold(room[:0], bytes.TrimRight(text, w.ignored), w.longest)
+	key := fold(room[:0], bytes.TrimRight(text, w.ignored), w.longest)
 	meaning, known := w.meanings[string(key)]
 	switch {
-	case !known || !whole:
+	case !known:
 		return dst, same, w.expected
 	case string(text) == meaning:
 		return dst, same, nil
@@ -145,12 +145,9 @@ func (w *words) change(dst, text []byte) ([]byte, outcome, error) {
 	return append(dst, meaning...), changed, nil
 }
 
-// fold appends a text in which letters that differ in case only are equal, up to a length.
-func fold(dst, text []byte, longest int) (folded []byte, whole bool) {
-	for len(text) > 0 {
-		if len(dst) > longest {
-			return dst, false
-		}
+// fold appends a text in which letters that differ in case only are equal. It stops behind the longest of interest.
+func fold(dst, text []byte, longest int) []byte {
+	for len(text) > 0 && len(dst) <= longest {
 		r, size := utf8.DecodeRune(text)
 		least := r
 		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
@@ -159,5 +156,5 @@ func fold(dst, text []byte, longest int) (folded []byte, whole bool) {
 		dst = utf8.AppendRune(dst, least)
 		text = text[size:]
 	}
-	return dst, true
+	return dst
 }
