@@ -167,15 +167,9 @@ func newFormRoads(t testing.TB, custom bool, empty actitotest.Assumption, spec *
 		server.AddProfileTable("MyEntity", actitotest.Table{ID: "17", Name: "Forms", Attributes: attributes})
 		plain, err := actito.Profiles[formRow](r.client, "Forms")
 		require.NoError(t, err)
-		typed, err := plain.Transformed(spec)
-		require.NoError(t, err)
 		maps, err := actito.Profiles[map[string]any](r.client, "Forms")
 		require.NoError(t, err)
-		maps, err = maps.KeyedBy("customerID")
-		require.NoError(t, err)
-		maps, err = maps.Transformed(spec)
-		require.NoError(t, err)
-		r.plain, r.typed, r.maps, r.untyped = plain, typed, maps, typed.Untyped()
+		transformForms(t, r, spec, plain, maps)
 		r.cells = func() (list []map[string]string) {
 			for _, p := range server.Profiles("Forms") {
 				list = append(list, p.Attributes)
@@ -195,17 +189,30 @@ func newFormRoads(t testing.TB, custom bool, empty actitotest.Assumption, spec *
 	server.AddCustomTable("MyEntity", actitotest.Table{ID: "5d0a9a5e-0000-4000-8000-0000000f0405", Name: "Forms", PrimaryKey: "customerID", Attributes: attributes})
 	plain, err := actito.Records[formRow](r.client, "Forms")
 	require.NoError(t, err)
-	typed, err := plain.Transformed(spec)
-	require.NoError(t, err)
 	maps, err := actito.Records[map[string]any](r.client, "Forms")
+	require.NoError(t, err)
+	transformForms(t, r, spec, plain, maps)
+	r.cells = func() []map[string]string { return server.Records("Forms") }
+	return r
+}
+
+// transformForms gives the roads a table as structs, transformed and not, and as maps.
+func transformForms[R interface {
+	formTable[formRow]
+	Transformed(*transform.Specification) (R, error)
+	Untyped() M
+}, M interface {
+	formTable[map[string]any]
+	KeyedBy(string) (M, error)
+	Transformed(*transform.Specification) (M, error)
+}](t testing.TB, r *formRoads, spec *transform.Specification, plain R, maps M) {
+	typed, err := plain.Transformed(spec)
 	require.NoError(t, err)
 	maps, err = maps.KeyedBy("customerID")
 	require.NoError(t, err)
 	maps, err = maps.Transformed(spec)
 	require.NoError(t, err)
 	r.plain, r.typed, r.maps, r.untyped = plain, typed, maps, typed.Untyped()
-	r.cells = func() []map[string]string { return server.Records("Forms") }
-	return r
 }
 
 // outcome is what the table holds afterwards, and how many rows are not in it.

@@ -175,6 +175,18 @@ func TestDigitsAreNeverLostBehind(t *testing.T) {
 	})
 }
 
+// requireStable holds what comes of a number, if anything does, to the documented form, in which it stays.
+func requireStable(t require.TestingT, p *transform.Program, text string) {
+	out, err := run(p, text)
+	if err != nil {
+		return
+	}
+	require.Regexp(t, documented, out)
+	again, err := run(p, out)
+	require.NoError(t, err)
+	require.Equal(t, out, again)
+}
+
 func TestWhateverComesOutIsInTheDocumentedFormAndStays(t *testing.T) {
 	t.Parallel()
 	regions := map[string]*transform.Program{}
@@ -184,14 +196,7 @@ func TestWhateverComesOutIsInTheDocumentedFormAndStays(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := regions[rapid.SampledFrom([]string{"BE", "DE", "MX", "IT", "US", "AR"}).Draw(t, "region")]
 		text := rapid.StringMatching(`(\+|00|0|\+32|\+49|\(0\))[0-9 ./()-]{1,20}`).Draw(t, "text")
-		out, err := run(p, text)
-		if err != nil {
-			return
-		}
-		require.Regexp(t, documented, out)
-		again, err := run(p, out)
-		require.NoError(t, err)
-		require.Equal(t, out, again)
+		requireStable(t, p, text)
 	})
 }
 
@@ -204,14 +209,7 @@ func FuzzNumber(f *testing.F) {
 		if text == "" {
 			return
 		}
-		out, err := run(p, text)
-		if err != nil {
-			return
-		}
-		require.Regexp(t, documented, out)
-		again, err := run(p, out)
-		require.NoError(t, err)
-		require.Equal(t, out, again)
+		requireStable(t, p, text)
 	})
 }
 
