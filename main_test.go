@@ -1,9 +1,15 @@
 package actito_test
 
 import (
+	"flag"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/actito-go/actito/internal/race"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("rapid.checks", race.Checks(100)) // unless the command line sets it
+	goleak.VerifyTestMain(m)
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
 	"github.com/actito-go/actito/feed"
+	"github.com/actito-go/actito/internal/race"
 )
 
 func TestARefusedRowIsParkedAndOthersGoOn(t *testing.T) {
@@ -178,7 +179,9 @@ func TestARowThatFailsWhileOthersGoThroughIsParked(t *testing.T) {
 
 func TestAServiceThatIsDownForADayCostsNothingButTime(t *testing.T) {
 	t.Parallel()
-	playsDays(t)
+	if race.Enabled {
+		t.Skip("it plays days in virtual time: run it without the race detector")
+	}
 	for name, down := range map[string]func(*http.Request) *http.Response{
 		"answers 503":   func(*http.Request) *http.Response { return answer(503, "down") },
 		"never answers": func(r *http.Request) *http.Response { <-r.Context().Done(); return nil },

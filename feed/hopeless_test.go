@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/internal/race"
 )
 
 func TestARowIsNotBlamedForALicenceThatIsFullOrClosed(t *testing.T) {
@@ -47,7 +48,9 @@ func TestARowIsNotBlamedForALicenceThatIsFullOrClosed(t *testing.T) {
 }
 
 func TestRowsThatAreGivenUpDoNotTakeOthersAlong(t *testing.T) {
-	playsDays(t)
+	if race.Enabled {
+		t.Skip("it plays days in virtual time: run it without the race detector")
+	}
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var down atomic.Bool

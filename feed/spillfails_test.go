@@ -15,6 +15,7 @@ import (
 	"github.com/actito-go/actito/actitotest"
 	"github.com/actito-go/actito/feed"
 	"github.com/actito-go/actito/feed/feedtest"
+	"github.com/actito-go/actito/internal/race"
 )
 
 // all checks that n items have arrived, and that nothing is left.
@@ -169,7 +170,9 @@ func TestTheQuotaIsKept(t *testing.T) {
 }
 
 func TestADayOfOverloadDoesNotSpendAllByNoon(t *testing.T) {
-	playsDays(t)
+	if race.Enabled {
+		t.Skip("it plays days in virtual time: run it without the race detector")
+	}
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newBulkShop(t, bulkOptions{quota: actito.Quota{Limit: 8, KeepFree: 2}})
@@ -266,7 +269,9 @@ func TestDrainGivesAnImportUpThatStaysInDoubt(t *testing.T) {
 }
 
 func TestAnImportThatNeverEndsIsGivenUp(t *testing.T) {
-	playsDays(t)
+	if race.Enabled {
+		t.Skip("it plays days in virtual time: run it without the race detector")
+	}
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newBulkShop(t, bulkOptions{rate: slow, server: []actitotest.Option{actitotest.WithImportTimes(0, 1000*time.Hour)}})

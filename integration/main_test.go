@@ -15,6 +15,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/internal/race"
 	"github.com/actito-go/actito/quota/quotatest"
 	"github.com/actito-go/actito/quota/sqlquota"
 )
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 	defer server.stop()
 	// Unless the command line sets them: most tests wait for a disk, and quotatest.Run makes calls in any order too.
 	_ = flag.Set("test.parallel", "8")
-	_ = flag.Set("rapid.checks", "10")
+	_ = flag.Set("rapid.checks", race.Checks(12))
 	m.Run()
 }
 

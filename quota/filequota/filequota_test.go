@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/internal/race"
 	"github.com/actito-go/actito/quota/quotatest"
 )
 
@@ -32,6 +33,7 @@ func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "ledger.js
 func TestMain(m *testing.M) {
 	quotatest.Serve(openAt)
 	serveImports()
+	_ = flag.Set("rapid.checks", race.Checks(100))
 	m.Run()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/gob"
 	"encoding/json"
+	"flag"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/internal/race"
 	"github.com/actito-go/actito/quota/quotatest"
 )
 
@@ -154,6 +156,7 @@ func (s *object) Usage(_ context.Context, bucket string) (u actito.Usage, err er
 
 func TestMain(m *testing.M) {
 	quotatest.Serve(openObject)
+	_ = flag.Set("rapid.checks", race.Checks(100))
 	m.Run()
 }
 

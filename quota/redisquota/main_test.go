@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/actito-go/actito/internal/race"
 	"github.com/actito-go/actito/quota/quotatest"
 )
 
@@ -15,6 +16,6 @@ func TestMain(m *testing.M) {
 	if addr := os.Getenv(victimOf); addr != "" {
 		victim(addr)
 	}
-	_ = flag.Set("rapid.checks", "30") // each takes a Redis in memory half a second under the race detector
+	_ = flag.Set("rapid.checks", race.Checks(40)) // each takes a Redis in memory half a second under the race detector
 	goleak.VerifyTestMain(m)
 }
