@@ -44,6 +44,7 @@ type given struct {
 type step struct {
 	When      *when
 	Half      string
+	Facts     []string   // which its last answer settles
 	After     string     // how much time passes before, as "90s"
 	Then      []exchange // in both versions of profiles, or
 	V4, V5    []exchange // in one of them
