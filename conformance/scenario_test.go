@@ -195,13 +195,13 @@ type variables map[string]string
 
 var variable = regexp.MustCompile(`\{[a-zA-Z0-9]+\}`)
 
-// missing says which variables of a text are not known.
+// expand puts in the variables of a text. One that is not known is an error.
 func (v variables) expand(text string) (string, error) {
 	var err error
 	text = variable.ReplaceAllStringFunc(text, func(name string) string {
 		value, ok := v[name[1:len(name)-1]]
 		if !ok || value == "" {
-			err = fmt.Errorf("there is no %s", name)
+			err = fmt.Errorf("%s is not known", name)
 		}
 		return value
 	})

@@ -190,7 +190,7 @@ func (s *service) fetchToken() error {
 	if err != nil {
 		return err
 	}
-	if err := e.Answer.compare(got, s.vars); err != nil {
+	if err := e.Answer.compare(got, s.vars, false); err != nil {
 		return fmt.Errorf("the token: %w", err)
 	}
 	s.token = s.vars["token"]
@@ -257,7 +257,7 @@ func (s *service) check(e exchange, in setting) error {
 	if err != nil {
 		return err
 	}
-	return e.in(in.world).compare(got, s.vars)
+	return e.in(in.world).compare(got, s.vars, s.clock == nil)
 }
 
 // ended reports whether an execution has an end, or there is none.

@@ -263,9 +263,10 @@ func compareFiles(patterns map[string]string, archive []byte, vars variables) er
 	return nil
 }
 
-// compare tells how an answer differs from the scenario's.
-func (a answer) compare(got *received, vars variables) error {
-	if got.status != a.Status {
+// compare tells how an answer differs from the scenario's. To be done is to be done for the real service: which status of
+// 200, 201 and 204 says so is not known for all calls.
+func (a answer) compare(got *received, vars variables, real bool) error {
+	if got.status != a.Status && !(real && got.status/100 == 2 && a.Status/100 == 2) {
 		return fmt.Errorf("the status is %d, not %d", got.status, a.Status)
 	}
 	for name, want := range a.Headers {
