@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
@@ -40,6 +41,17 @@ var (
 	recordTextFlag = flag.String("recordtext", "", "an `attribute` of it with text")
 )
 
+// TestMain runs with -live nothing but TestLive.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *liveFlag {
+		if err := flag.Set("test.run", "^TestLive$"); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
+
 // TestLive prints a report. It fails only if it could not begin: what the service does differently is a finding.
 func TestLive(t *testing.T) { //nolint:paralleltest // it is the one test that is run
 	if !*liveFlag {
@@ -55,6 +67,7 @@ func TestLive(t *testing.T) { //nolint:paralleltest // it is the one test that i
 		},
 	}
 	require.NoError(t, l.checkInput())
+	require.True(t, testing.Verbose(), "go test hides what a test that went well prints: say -v too, to see the report")
 	transport := http.RoundTripper(http.DefaultTransport)
 	if *recordFlag != "" {
 		file, err := os.OpenFile(*recordFlag, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -63,6 +76,7 @@ func TestLive(t *testing.T) { //nolint:paralleltest // it is the one test that i
 		defer func() { require.NoError(t, errors.Join(recorder.Err(), file.Close())) }()
 		transport = recorder
 	}
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	l.client = &http.Client{Transport: transport, Timeout: 5 * time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
@@ -77,6 +91,9 @@ type live struct {
 	client                     *http.Client
 	out                        io.Writer
 	pause                      time.Duration // before each request, since the service slows down after 100 in a minute
+
+	token   string
+	fetched time.Time
 }
 
 // checkInput says what is missing, before anything is sent.
@@ -179,12 +196,19 @@ func (l *live) findTables() error {
 	return nil
 }
 
+// tokenUse is how long a token serves the scenarios that begin.
+const tokenUse = 5 * time.Minute
+
 func (l *live) service(run string) *service {
 	vars := variables{"apiKey": l.key, "entity": l.entity, "run": run}
 	for name, value := range l.tables {
 		vars[name] = value
 	}
-	return &service{client: l.client, base: l.base, vars: vars, before: func() { time.Sleep(l.pause) }}
+	srv := &service{client: l.client, base: l.base, vars: vars, before: func() { time.Sleep(l.pause) }}
+	if time.Since(l.fetched) < tokenUse {
+		srv.token = l.token
+	}
+	return srv
 }
 
 // allowed says why a scenario is not tried.
@@ -272,13 +296,25 @@ func notReached(s scenario, at, last int, atLast bool) []finding {
 	return []finding{{left, "", unchecked("an earlier step of its scenario went another way")}}
 }
 
+// send keeps the token for the scenarios that come, and takes another where one has run out while an import ran.
+func (l *live) send(srv *service, r request) (*received, error) {
+	if time.Since(l.fetched) >= 2*tokenUse {
+		srv.token = ""
+	}
+	had := srv.token
+	got, err := srv.send(r, setting{unprefixed: l.unprefixed})
+	if srv.token != had {
+		l.token, l.fetched = srv.token, time.Now()
+	}
+	return got, err
+}
+
 // exchange sends a request and looks for the world whose answer it got.
 func (l *live) exchange(srv *service, e exchange) finding {
-	in := setting{unprefixed: l.unprefixed}
-	got, err := srv.send(e.Request, in)
+	got, err := l.send(srv, e.Request)
 	for began := time.Now(); err == nil && e.UntilEnded && !ended(got) && time.Since(began) < 15*time.Minute; {
 		time.Sleep(5 * l.pause)
-		got, err = srv.send(e.Request, in)
+		got, err = l.send(srv, e.Request)
 	}
 	if err != nil {
 		var transport *url.Error
@@ -320,7 +356,7 @@ func (l *live) cleanUp(srv *service, s scenario, version string) {
 		if err != nil {
 			continue // there was no such table or definition
 		}
-		got, err := srv.send(request{Method: http.MethodDelete, Path: path}, setting{unprefixed: l.unprefixed})
+		got, err := l.send(srv, request{Method: http.MethodDelete, Path: path})
 		if err != nil || got.status/100 != 2 && got.status != http.StatusNotFound {
 			fmt.Fprintf(l.out, "LEFT BEHIND by %q, version %s: look for conformance-%s\n", s.Name, version, srv.vars["run"])
 		}
