@@ -236,7 +236,7 @@ func TestBodiesPassARecorderUnchangedAndAsTheyAreRead(t *testing.T) {
 	next := http.RoundTripper(roundTripper(func(req *http.Request) (*http.Response, error) {
 		text, err := io.ReadAll(req.Body)
 		sent = string(text)
-		return &http.Response{StatusCode: 200, Header: asJSON(), Body: io.NopCloser(io.MultiReader(strings.NewReader(body), blocked{}))}, err
+		return &http.Response{StatusCode: http.StatusOK, Header: asJSON(), Body: io.NopCloser(io.MultiReader(strings.NewReader(body), blocked{}))}, err
 	}))
 	var out bytes.Buffer
 	req := newRequest(t, "POST", "https://h/x", body)

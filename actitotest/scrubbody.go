@@ -51,14 +51,15 @@ func scrubBody(contentType, contentEncoding string, head []byte, size int64) any
 		}
 	}
 	media, params, _ := mime.ParseMediaType(contentType)
-	switch {
-	case media == "multipart/form-data":
+	switch media {
+	case "multipart/form-data":
 		return scrubMultipart(head, params["boundary"], size)
-	case media == "application/json", media == "application/problem+json":
+	case "application/json", "application/problem+json":
 		return scrubJSON(head, cut, size)
+	case "text/csv", "application/zip", "application/gzip", "application/octet-stream":
+		return scrubFileBody(head, size, true)
 	}
-	return scrubFileBody(head, size, media == "text/csv" || media == "application/zip" ||
-		media == "application/gzip" || media == "application/octet-stream")
+	return scrubFileBody(head, size, false)
 }
 
 // scrubFileBody says how large a file is, and which columns it has.

@@ -68,7 +68,7 @@ func TestLive(t *testing.T) { //nolint:paralleltest // it is the one test that i
 	}
 	require.NoError(t, l.checkInput())
 	require.True(t, testing.Verbose(), "go test hides what a test that went well prints: say -v too, to see the report")
-	transport := http.RoundTripper(http.DefaultTransport)
+	transport := http.DefaultTransport
 	if *recordFlag != "" {
 		file, err := os.OpenFile(*recordFlag, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 		require.NoError(t, err)

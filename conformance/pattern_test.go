@@ -108,7 +108,7 @@ func matchText(where, pattern string, value any, vars variables) error {
 	number, isNumber := value.(float64)
 	name, isPattern := strings.CutPrefix(pattern, "<")
 	name = strings.TrimSuffix(name, ">")
-	fits := false
+	var fits bool
 	switch kindOf, captured, _ := strings.Cut(name, " "); {
 	case isPattern && kindOf == "id":
 		id := text

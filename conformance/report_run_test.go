@@ -14,7 +14,7 @@ import (
 )
 
 // liveRun is a run against a fake behind a real listener, with its report and the fake.
-func liveRun(t *testing.T, change func(*live), opts []actitotest.Option, world ...string) (string, *actitotest.Server) {
+func liveRun(t *testing.T, change func(*live, *actitotest.Server), opts []actitotest.Option, world ...string) (string, *actitotest.Server) {
 	vars := usual()
 	fake := actitotest.NewServer(append(opts, actitotest.WithEntities(vars["entity"]),
 		actitotest.WithLimits(actitotest.Limits{PerMinute: -1, ImportsPerDay: -1}))...)
@@ -27,7 +27,7 @@ func liveRun(t *testing.T, change func(*live), opts []actitotest.Option, world .
 	}
 	var out bytes.Buffer
 	l := live{key: fake.APIKey, entity: vars["entity"], base: fake.URL, write: true, imports: true, tables: tables, client: &http.Client{}, out: &out}
-	change(&l)
+	change(&l, fake)
 	require.NoError(t, l.checkInput())
 	require.NoError(t, l.run(t.Context(), scenarios(t), facts(t)))
 	l.client.CloseIdleConnections()
@@ -59,7 +59,7 @@ func section(t *testing.T, report, title string) map[string]string {
 
 func TestAServiceThatIsAsAssumedHasAReportWithoutFindings(t *testing.T) {
 	t.Parallel()
-	report, _ := liveRun(t, func(*live) {}, nil)
+	report, _ := liveRun(t, func(*live, *actitotest.Server) {}, nil)
 	assert.Empty(t, section(t, report, "Assumed, and did not hold"))
 	assert.Empty(t, section(t, report, "Known, and not as described"))
 	held := section(t, report, "Assumed, and held")
@@ -87,7 +87,7 @@ func TestAReportSaysWhichOppositesHold(t *testing.T) {
 			if world == "all" {
 				in = opposites()
 			}
-			report, _ := liveRun(t, func(*live) {}, nil, in...)
+			report, _ := liveRun(t, func(l *live, fake *actitotest.Server) { l.client.Transport = direct{fake.Handler()} }, nil, in...)
 			not := section(t, report, "Assumed, and did not hold")
 			open := section(t, report, "Assumed, and could not be checked")
 			for _, name := range in {
@@ -108,7 +108,7 @@ func TestAReportSaysWhichOppositesHold(t *testing.T) {
 
 func TestWithoutWriteNothingIsWritten(t *testing.T) {
 	t.Parallel()
-	report, fake := liveRun(t, func(l *live) { l.write, l.imports = false, false }, nil)
+	report, fake := liveRun(t, func(l *live, _ *actitotest.Server) { l.write, l.imports = false, false }, nil)
 	for _, r := range fake.Requests() {
 		assert.True(t, r.Method == http.MethodGet || r.Status == http.StatusMethodNotAllowed, "%s %s", r.Method, r.Path)
 	}
@@ -119,7 +119,7 @@ func TestWithoutWriteNothingIsWritten(t *testing.T) {
 
 func TestAServiceThatKnowsTheOtherFormOfPathsOnlyIsAsked(t *testing.T) {
 	t.Parallel()
-	report, _ := liveRun(t, func(l *live) { l.unprefixed, l.imports = true, false }, []actitotest.Option{actitotest.UnprefixedOnly()})
+	report, _ := liveRun(t, func(l *live, _ *actitotest.Server) { l.unprefixed, l.imports = true, false }, []actitotest.Option{actitotest.UnprefixedOnly()})
 	assert.Empty(t, section(t, report, "Assumed, and did not hold"))
 }
 
