@@ -3,6 +3,7 @@ package conformance
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -172,11 +173,14 @@ func (l *live) announce(all []scenario) {
 	}
 }
 
-// findTables looks up the ids of the tables that were named.
+// findTables looks up the ids of the tables that were named, and whether rows of the scenarios fit them.
 func (l *live) findTables() error {
-	for _, kind := range []struct{ name, path, list string }{
-		{"profileTable", "/profile-table-structure/v5/entities/{entity}/profile-tables", "profileTables"},
-		{"customTable", "/custom-table-structure/v5/entities/{entity}/custom-tables", "customTables"},
+	for _, kind := range []struct {
+		name, path, list string
+		key, text        string
+	}{
+		{"profileTable", "/profile-table-structure/v5/entities/{entity}/profile-tables", "profileTables", "email", "text"},
+		{"customTable", "/custom-table-structure/v5/entities/{entity}/custom-tables", "customTables", "recordKey", "recordText"},
 	} {
 		if l.tables[kind.name] == "" {
 			continue
@@ -192,6 +196,41 @@ func (l *live) findTables() error {
 			return fmt.Errorf("table %s: %w", l.tables[kind.name], err)
 		}
 		l.tables[kind.name+"Id"] = srv.vars["table"]
+		if err := l.checkAttributes(srv, kind.path+"/{table}", l.tables[kind.key], l.tables[kind.text]); err != nil {
+			return fmt.Errorf("table %s: %w", l.tables[kind.name], err)
+		}
+	}
+	return nil
+}
+
+// checkAttributes refuses a table that needs more than the rows of the scenarios have, since every write to it would fail.
+func (l *live) checkAttributes(srv *service, path, key, text string) error {
+	got, err := l.send(srv, request{Method: http.MethodGet, Path: path})
+	if err != nil {
+		return err
+	}
+	var structure struct {
+		CreationTimeAttribute string
+		Attributes            []struct {
+			Name      string
+			Mandatory bool
+		}
+	}
+	if err := json.Unmarshal(got.body, &structure); err != nil || got.status != http.StatusOK {
+		return fmt.Errorf("its structure cannot be read: status %d", got.status)
+	}
+	known := []string{"profileId", "creationMoment", "updateMoment", structure.CreationTimeAttribute, key, text}
+	there := map[string]bool{}
+	for _, a := range structure.Attributes {
+		there[a.Name] = true
+		if l.write && a.Mandatory && !slices.Contains(known, a.Name) {
+			return fmt.Errorf("it has the mandatory attribute %s: take a table in which only %s and %s may be", a.Name, key, text)
+		}
+	}
+	for _, name := range []string{key, text} {
+		if name == "" || !there[name] {
+			return fmt.Errorf("it has no attribute %q: README.md names the flags for it", name)
+		}
 	}
 	return nil
 }

@@ -2,7 +2,10 @@ package conformance
 
 import (
 	"bytes"
+	"flag"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -133,6 +136,47 @@ func TestALiveRunSaysWhatItLacks(t *testing.T) {
 		"ACTITO_BASE_URL is no https URL":                                                                    {key: "k", entity: "e", base: "http://api.example"},
 	} {
 		require.EqualError(t, l.checkInput(), want)
+	}
+}
+
+func TestALiveRunRefusesATableThatItsRowsDoNotFit(t *testing.T) {
+	t.Parallel()
+	fake := actitotest.NewServer(actitotest.InMemory(), actitotest.WithEntities("MyEntity"))
+	t.Cleanup(fake.Close)
+	fake.AddProfileTable("MyEntity", actitotest.Table{Name: "Customers", Attributes: []actitotest.Attribute{
+		{Name: "emailAddress", Type: "EMAIL_ADDRESS", Unique: true}, {Name: "customerID", Type: "STRING", Mandatory: true},
+	}})
+	l := live{key: fake.APIKey, entity: "MyEntity", base: fake.URL, write: true, client: &http.Client{Transport: direct{fake.Handler()}},
+		tables: variables{"profileTable": "Customers", "email": "emailAddress", "text": "firstName"}}
+	require.EqualError(t, l.findTables(),
+		"table Customers: it has the mandatory attribute customerID: take a table in which only emailAddress and firstName may be")
+	l.write = false
+	require.EqualError(t, l.findTables(), `table Customers: it has no attribute "firstName": README.md names the flags for it`)
+	l.tables["profileTable"] = "customers"
+	require.ErrorContains(t, l.findTables(), "table customers: ")
+}
+
+// The page names flags and variables; each is there.
+func TestThePageNamesWhatThereIs(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	words := regexp.MustCompile("(?:^|[\\s`])-([a-z]+)").FindAllStringSubmatch(string(text), -1)
+	require.NotEmpty(t, words)
+	named := map[string]bool{}
+	for _, word := range words {
+		named[word[1]] = true
+		if word[1] != "v" {
+			assert.NotNil(t, flag.Lookup(word[1]), "-%s", word[1])
+		}
+	}
+	flag.VisitAll(func(f *flag.Flag) {
+		if !strings.Contains(f.Name, ".") && !strings.HasPrefix(f.Name, "rapid") {
+			assert.True(t, named[f.Name], "the page does not name -%s", f.Name)
+		}
+	})
+	for _, variable := range []string{"ACTITO_API_KEY", "ACTITO_ENTITY", "ACTITO_BASE_URL"} {
+		assert.Contains(t, string(text), variable)
 	}
 }
 
