@@ -62,22 +62,23 @@ func (r *Recorder) Err() error {
 
 // RoundTrip hands a request on and notes what comes of it.
 func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
-	sent := &glance{}
-	began := time.Now()
-	resp, err := r.next.RoundTrip(sent.watch(req))
 	line := exchange{
 		Host: scrubHost(req.URL.Hostname()), Method: scrubMethod(req.Method), Path: scrubPath(req.URL.EscapedPath()),
-		Query: scrubQuery(req.URL.RawQuery), RequestHeader: scrubHeader(req.Header), Milliseconds: time.Since(began).Milliseconds(),
+		Query: scrubQuery(req.URL.RawQuery), RequestHeader: scrubHeader(req.Header),
 	}
+	sent := newGlance(req.Header) // what is read later may have changed by then: callers use requests again
+	began := time.Now()
+	resp, err := r.next.RoundTrip(sent.watch(req))
+	line.Milliseconds = time.Since(began).Milliseconds()
 	if err != nil {
-		line.RequestBody, line.Error = sent.describe(req.Header), failure(err)
+		line.RequestBody, line.Error = sent.describe(), failure(err)
 		r.write(line)
 		return resp, err
 	}
 	line.Status, line.Header = resp.StatusCode, scrubHeader(resp.Header)
-	received := &glance{}
+	received := newGlance(resp.Header)
 	end := sync.OnceFunc(func() {
-		line.RequestBody, line.Body = sent.describe(req.Header), received.describe(resp.Header)
+		line.RequestBody, line.Body = sent.describe(), received.describe()
 		r.write(line)
 	})
 	if resp.Body == nil || resp.StatusCode == http.StatusSwitchingProtocols {
@@ -132,9 +133,15 @@ func failure(err error) string {
 
 // glance is the beginning of a body that passes. A transport may still read a request's body when its answer is there.
 type glance struct {
+	contentType, contentEncoding string
+
 	mu   sync.Mutex
 	head []byte
 	size int64
+}
+
+func newGlance(h http.Header) *glance {
+	return &glance{contentType: h.Get("Content-Type"), contentEncoding: h.Get("Content-Encoding")}
 }
 
 func (g *glance) see(p []byte) {
@@ -167,13 +174,13 @@ func (g *glance) watch(req *http.Request) *http.Request {
 }
 
 // describe is what a recording says of the body.
-func (g *glance) describe(h http.Header) any {
+func (g *glance) describe() any {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.size == 0 {
 		return nil
 	}
-	return scrubBody(h.Get("Content-Type"), h.Get("Content-Encoding"), g.head, g.size)
+	return scrubBody(g.contentType, g.contentEncoding, g.head, g.size)
 }
 
 // glancedBody shows what is read to a glance, and calls end, if there is one, when there is no more to read.

@@ -109,6 +109,29 @@ func TestAReportSaysWhichOppositesHold(t *testing.T) {
 	}
 }
 
+func TestARecordingOfALiveRunKeepsTheShapesAndNoData(t *testing.T) {
+	t.Parallel()
+	var recording bytes.Buffer
+	_, fake := liveRun(t, func(l *live, fake *actitotest.Server) {
+		l.client.Transport = actitotest.NewRecorder(direct{fake.Handler()}, &recording)
+	}, nil)
+	assert.Equal(t, len(fake.Requests()), strings.Count(recording.String(), "\n"))
+	for _, kept := range []string{
+		`"path":"/profiles/v4/entity/<string 8>/table/<string 9>/profile/emailAddress=<email>"`, `"status":"NOT_LOADED"`, `"status":"WITH_ERROR"`,
+		`"archive":"ZIP"`, `"columns":["emailAddress","firstName","errorCode","errorColumn"]`, `"mode":"CREATE_UPDATE"`, `"headerColumn":"firstName"`,
+		`"fileName":"<string 11>.zip"`, `"name":"inputFile"`, `"type":"CAPITALIZE"`,
+	} {
+		if !strings.Contains(recording.String(), kept) {
+			t.Errorf("the recording lacks %s", kept)
+		}
+	}
+	for _, gone := range []string{fake.APIKey, "MyEntity", "Customers", "Orders", "conformance", "CONFORMANCE", "example.com", `"Ann"`, "no address"} {
+		if strings.Contains(recording.String(), gone) {
+			t.Errorf("the recording has %s", gone)
+		}
+	}
+}
+
 func TestWithoutWriteNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	report, fake := liveRun(t, func(l *live, _ *actitotest.Server) { l.write, l.imports = false, false }, nil)
