@@ -30,7 +30,7 @@ const recordedBytes = 64 << 10
 //
 //	"<email>", "<uuid>", "<date>", "<date-time>", "<number>", "<boolean>", "<string 12>" with the length, 0 and 0.0 for numbers
 //
-// Names of entities, tables and files are data. Of a CSV file, also within a ZIP or GZIP archive, the line holds the size
+// Names of entities, tables and files are data; those of subscriptions are kept where they name a field or a column. Of a CSV file, also within a ZIP or GZIP archive, the line holds the size
 // and the names of the columns, which are its first line: a file without a header would show its first row, if all its
 // cells are written like names. Nothing of API keys and tokens is written, and of failures only the kind.
 //

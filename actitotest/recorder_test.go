@@ -253,6 +253,28 @@ func TestBodiesPassARecorderUnchangedAndAsTheyAreRead(t *testing.T) {
 	assert.Less(t, out.Len(), 1000)
 }
 
+// A transport may open a body once more, when a connection turned out to be closed.
+func TestABodyThatIsOpenedOnceMoreIsRecordedOnce(t *testing.T) {
+	t.Parallel()
+	next := roundTripper(func(req *http.Request) (*http.Response, error) {
+		if _, err := io.CopyN(io.Discard, req.Body, 5); err != nil {
+			return nil, err
+		}
+		again, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		req.Body = again
+		return answers(answering(http.StatusNoContent, nil, "")).RoundTrip(req)
+	})
+	req := newRequest(t, "POST", "https://h/x", "emailAddress,firstName\nann@example.com,Ann\n")
+	req.Header.Set("Content-Type", "text/csv")
+	body := req.Body
+	got := record(t, next, req)
+	assert.Contains(t, got, `"requestBody":{"bytes":43,"columns":["emailAddress","firstName"]}`)
+	assert.Equal(t, body, req.Body, "the request is changed")
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
