@@ -265,7 +265,7 @@ func TestABodyThatIsOpenedOnceMoreIsRecordedOnce(t *testing.T) {
 			return nil, err
 		}
 		req.Body = again
-		return answers(answering(http.StatusNoContent, nil, "")).RoundTrip(req)
+		return answering(http.StatusNoContent, nil, "").RoundTrip(req)
 	})
 	req := newRequest(t, "POST", "https://h/x", "emailAddress,firstName\nann@example.com,Ann\n")
 	req.Header.Set("Content-Type", "text/csv")
