@@ -120,21 +120,21 @@ func (s *Server) receive(r *http.Request) *call {
 			c.seen.Operation = OpProfileCreate
 		}
 	}
-	r.Body = &recorder{ReadCloser: r.Body, s: s, seen: c.seen}
+	r.Body = &seenBody{ReadCloser: r.Body, s: s, seen: c.seen}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = append(s.requests, c.seen)
 	return c
 }
 
-// recorder remembers the beginning of a body as it is read.
-type recorder struct {
+// seenBody remembers the beginning of a body as it is read.
+type seenBody struct {
 	io.ReadCloser
 	s    *Server
 	seen *Request
 }
 
-func (r *recorder) Read(p []byte) (int, error) {
+func (r *seenBody) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"strings"
 	"sync"
@@ -371,6 +372,37 @@ func TestClosedServerCutsItsCallsAndAnswersNoMore(t *testing.T) {
 			c.server.Close()
 		})
 	}
+}
+
+func ExampleNewRecorder() {
+	server := actitotest.NewServer()
+	defer server.Close()
+	recording := new(strings.Builder) // a file, in a program
+	client := &http.Client{Transport: actitotest.NewRecorder(http.DefaultTransport, recording)}
+	defer client.CloseIdleConnections()
+
+	request, err := http.NewRequest(http.MethodGet, server.URL+"/auth/token", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	request.Header.Set("Authorization", server.APIKey)
+	answer, err := client.Do(request)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		log.Fatal(err)
+	}
+	if err := answer.Body.Close(); err != nil {
+		log.Fatal(err)
+	}
+	_, body, _ := strings.Cut(recording.String(), `"body":`)
+	body, _, _ = strings.Cut(body, `,"milliseconds"`)
+	fmt.Println(body)
+	fmt.Println(strings.Contains(recording.String(), server.APIKey))
+	// Output:
+	// {"accessToken":"<string 178>","expiresIn":"900s","jti":"<string 26>","scope":"read write","tokenType":"bearer"}
+	// false
 }
 
 func ExampleServer() {
