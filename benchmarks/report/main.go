@@ -63,7 +63,7 @@ func report(ctx context.Context, out string, runs int, benchtime, only string) e
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	binary := filepath.Join(dir, "benchmarks.test")
 	if output, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil { //nolint:gosec // the go command
 		return fmt.Errorf("building: %w\n%s", err, output)

@@ -49,9 +49,21 @@ func (r *results) add(output string) {
 
 // table is one of medians. Peers have the ratio of their time to that of the library in the same place.
 func (r *results) table(wanted int) string {
-	var b strings.Builder
-	b.WriteString("| | " + strings.Join(r.units, " | ") + " | time / actito's |\n|---" + strings.Repeat("|--:", len(r.units)+1) + "|\n")
+	ratios := map[string]string{}
 	runs := wanted
+	for _, name := range r.names {
+		times := r.values[name]["ns/op"]
+		runs = min(runs, len(times))
+		if own := r.values[r.own(name)]["ns/op"]; r.own(name) != name && len(own) > 0 {
+			ratios[name] = strconv.FormatFloat(median(times)/median(own), 'f', 2, 64)
+		}
+	}
+	head := slices.Clone(r.units)
+	if len(ratios) > 0 {
+		head = append(head, "time / actito's")
+	}
+	var b strings.Builder
+	b.WriteString("| | " + strings.Join(head, " | ") + " |\n|---" + strings.Repeat("|--:", len(head)) + "|\n")
 	for _, name := range r.names {
 		b.WriteString("| " + name + " |")
 		for _, unit := range r.units {
@@ -60,12 +72,10 @@ func (r *results) table(wanted int) string {
 			}
 			b.WriteString(" |")
 		}
-		runs = min(runs, len(r.values[name]["ns/op"]))
-		ratio := ""
-		if own := r.own(name); own != name && len(r.values[own]["ns/op"]) > 0 {
-			ratio = fmt.Sprintf("%.2f", median(r.values[name]["ns/op"])/median(r.values[own]["ns/op"]))
+		if len(ratios) > 0 {
+			b.WriteString(" " + ratios[name] + " |")
 		}
-		b.WriteString(" " + ratio + " |\n")
+		b.WriteString("\n")
 	}
 	if runs == 1 {
 		b.WriteString("\nOne run.\n")
