@@ -46,7 +46,7 @@ func main() {
 	log.SetPrefix("report: ")
 	runs := flag.Int("runs", 10, "how often each benchmark runs; medians are taken")
 	benchtime := flag.String("benchtime", "", "of all benchmarks, such as 1x, to try this program")
-	only := flag.String("only", "", "the markers of the tables to write, between commas; all if empty")
+	only := flag.String("only", "", "the markers of tables, between commas, to print in place of writing all")
 	out := flag.String("o", "README.md", "the file with the markers")
 	flag.Parse()
 	if err := report(context.Background(), *out, *runs, *benchtime, *only); err != nil {
@@ -81,9 +81,16 @@ func report(ctx context.Context, out string, runs int, benchtime, only string) e
 			return err
 		}
 		log.Printf("%s, after %s", g.marker, time.Since(begin).Round(time.Second))
+		if only != "" { // the others would be of another day, or of another machine
+			fmt.Printf("%s:\n\n%s\n", g.marker, all.table(runs))
+			continue
+		}
 		if text, err = fill(text, g.marker, all.table(runs)); err != nil {
 			return err
 		}
+	}
+	if only != "" {
+		return nil
 	}
 	if text, err = fill(text, "machine", machine(begin)); err != nil {
 		return err
