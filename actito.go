@@ -136,8 +136,11 @@
 // # Sureness
 //
 // Doc comments say of a fact whether it is documented by Actito, seen in use by production clients, or assumed. What is
-// assumed stands at one place in the code, marked "assumed:".
+// assumed stands at one place in the code, marked "assumed:". The file api.md lists all methods that call the service, with
+// their calls and how sure each is.
 package actito
+
+//go:generate env GOWORK=off go -C tools run ./apilist ..
 
 // Version is the library's, as the user agent tells it.
 const Version = "0.1.0"

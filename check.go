@@ -92,34 +92,46 @@ func Holds(kind string, attributes ...string) CheckOption {
 // Memory does not grow with the data but for the hashes of keys: about 30 bytes for each different value of a unique
 // attribute, of at most 10,000,000 per column; more is an error with the rule too-many-keys. Readers and rows can be read
 // only once, so make them anew for the import.
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (s *ETLService) Check(ctx context.Context, d Definition, opts ...CheckOption) (*CheckReport, error) {
 	return s.c.check(ctx, opts, forDefinition(d))
 }
 
 // CheckEach is [ETLService.Check] for every single problem. They come in the order of the files and their lines, and the
 // loop may be left early. An error is the last that is yielded. Given a *[CheckReport], it fills that too.
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (s *ETLService) CheckEach(ctx context.Context, d Definition, opts ...CheckOption) iter.Seq2[Problem, error] {
 	return s.c.checkEach(ctx, opts, forDefinition(d))
 }
 
 // Check is the dry run of loading data into the table, each column into the attribute of its name, created or updated;
 // see [ETLService.Check].
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (t *ProfileTable[T]) Check(ctx context.Context, opts ...CheckOption) (*CheckReport, error) {
 	return t.c.check(ctx, opts, forTable(ProfileTableType, t.table, t.rows.specification()))
 }
 
 // CheckEach is [ProfileTable.Check] for every single problem; see [ETLService.CheckEach].
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (t *ProfileTable[T]) CheckEach(ctx context.Context, opts ...CheckOption) iter.Seq2[Problem, error] {
 	return t.c.checkEach(ctx, opts, forTable(ProfileTableType, t.table, t.rows.specification()))
 }
 
 // Check is the dry run of loading data into the table, each column into the attribute of its name, created or updated;
 // see [ETLService.Check].
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (t *CustomTable[T]) Check(ctx context.Context, opts ...CheckOption) (*CheckReport, error) {
 	return t.c.check(ctx, opts, forTable(CustomTableType, t.table, t.rows.specification()))
 }
 
 // CheckEach is [CustomTable.Check] for every single problem; see [ETLService.CheckEach].
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (t *CustomTable[T]) CheckEach(ctx context.Context, opts ...CheckOption) iter.Seq2[Problem, error] {
 	return t.c.checkEach(ctx, opts, forTable(CustomTableType, t.table, t.rows.specification()))
 }

@@ -63,6 +63,8 @@ func (t *CustomTable[T]) KeyedBy(attribute string) (*CustomTable[T], error) {
 //
 // A table may generate its keys. Then a record without one is created each time: such a call is never repeated
 // unless the server certainly did nothing, and a failure that leaves that open is an [OutcomeUnknownError].
+//
+//actito:call POST /custom-data/v4/entity/{entity}/customTable/{table}/record [documented]
 func (t *CustomTable[T]) Upsert(ctx context.Context, record T, opts ...CallOption) (string, error) {
 	r, err := t.upsert(&record, opts)
 	if err != nil {
@@ -105,6 +107,8 @@ func (t *CustomTable[T]) on(op, method, businessKey string) request {
 
 // Get reads a record. Attributes without a value read as null into an [Opt], as zero into a plain field. A record that
 // does not exist is [ErrNotFound], which Actito also answers where access is not allowed.
+//
+//actito:call GET /custom-data/v4/entity/{entity}/customTable/{table}/record/{businessKey} [seen in use]
 func (t *CustomTable[T]) Get(ctx context.Context, businessKey string, opts ...CallOption) (T, error) {
 	var record T
 	r := t.on("get record", http.MethodGet, businessKey)
@@ -120,6 +124,8 @@ func (t *CustomTable[T]) Get(ctx context.Context, businessKey string, opts ...Ca
 
 // Update changes attributes of an existing record. Unset attributes are not sent and stay as they are (assumed). One
 // that does not exist is [ErrNotFound].
+//
+//actito:call PUT /custom-data/v4/entity/{entity}/customTable/{table}/record/{businessKey} [seen in use]
 func (t *CustomTable[T]) Update(ctx context.Context, businessKey string, record T, opts ...CallOption) error {
 	r := t.on("update record", http.MethodPut, businessKey)
 	r.answer = transport.Maybe
@@ -136,6 +142,8 @@ func (t *CustomTable[T]) Update(ctx context.Context, businessKey string, record 
 
 // Delete deletes a record. One that does not exist is [ErrNotFound], unless an earlier attempt of this call may have
 // deleted it.
+//
+//actito:call DELETE /custom-data/v4/entity/{entity}/customTable/{table}/record/{businessKey} [seen in use]
 func (t *CustomTable[T]) Delete(ctx context.Context, businessKey string, opts ...CallOption) error {
 	r := t.on("delete record", http.MethodDelete, businessKey)
 	r.answer = transport.Any
@@ -180,6 +188,8 @@ func (o *ListOptions) check() error {
 
 // List reads records, as work of the class [Listing], and tells whether there may be more than those. The API knows no
 // paging: to see others, search more narrowly or raise Number. Whether the server caps Number is not documented.
+//
+//actito:call GET /custom-data/v4/entity/{entity}/customTable/{table}/record [seen in use]
 func (t *CustomTable[T]) List(ctx context.Context, o ListOptions, opts ...CallOption) (records []T, more bool, err error) {
 	if err := o.check(); err != nil {
 		return nil, false, err
@@ -210,6 +220,8 @@ func (t *CustomTable[T]) List(ctx context.Context, o ListOptions, opts ...CallOp
 //
 // When the source fails, its error is the last result. When the context ends, no further record is taken, and the last
 // result has its error. Leaving the loop cancels what is under way.
+//
+//actito:through CustomTable.Upsert
 func (t *CustomTable[T]) UpsertEach(ctx context.Context, records iter.Seq2[T, error], opts ...CallOption) iter.Seq[UpsertResult] {
 	return upsertEach(ctx, t.c, records, opts, t.upsert)
 }

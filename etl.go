@@ -28,6 +28,9 @@ type ETLService struct{ c *Client }
 // known to have are refused, and so is [InputFile.Local] where the server fetches the file: it never passes here. Elsewhere
 // a warning is logged, since it is not stored: each Trigger has to bring it. The call is repeated only after failures in
 // which the server certainly did nothing.
+//
+//actito:call POST /mass-imports/v5/entities/{entity}/etls [assumed]
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (s *ETLService) Create(ctx context.Context, d Definition, opts ...CallOption) (string, error) {
 	r := request{op: "create ETL", method: http.MethodPost, path: pathETLs, answer: transport.Maybe}
 	if err := d.executable(); err != nil {
@@ -48,6 +51,8 @@ func (s *ETLService) Create(ctx context.Context, d Definition, opts ...CallOptio
 }
 
 // Get reads a stored definition. Fields that the library has no name for are in Extra.
+//
+//actito:call GET /mass-imports/v5/entities/{entity}/etls/{etl} [documented]
 func (s *ETLService) Get(ctx context.Context, id string, opts ...CallOption) (*Definition, error) {
 	r := request{op: "get ETL", method: http.MethodGet, path: pathETL, segments: []string{escape(id)}, repeatable: true, class: Listing}
 	d := new(Definition)
@@ -58,6 +63,8 @@ func (s *ETLService) Get(ctx context.Context, id string, opts ...CallOption) (*D
 }
 
 // List reads the stored definitions (assumed: the call and its envelope; a bare array is accepted too).
+//
+//actito:call GET /mass-imports/v5/entities/{entity}/etls [assumed]
 func (s *ETLService) List(ctx context.Context, opts ...CallOption) ([]Definition, error) {
 	r := request{op: "list ETLs", method: http.MethodGet, path: pathETLs, repeatable: true, class: Listing}
 	var list []Definition
@@ -67,6 +74,9 @@ func (s *ETLService) List(ctx context.Context, opts ...CallOption) ([]Definition
 // Replace replaces a stored definition (assumed: the call). It is completed as by Create. Of a definition that was read
 // by Get, everything that was not changed stays, fields and kinds of transformations that the library does not know
 // included.
+//
+//actito:call PUT /mass-imports/v5/entities/{entity}/etls/{etl} [assumed]
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (s *ETLService) Replace(ctx context.Context, id string, d Definition, opts ...CallOption) error {
 	r := request{op: "replace ETL", method: http.MethodPut, path: pathETL, segments: []string{escape(id)},
 		answer: transport.Maybe, repeatable: true}
@@ -78,6 +88,8 @@ func (s *ETLService) Replace(ctx context.Context, id string, d Definition, opts 
 }
 
 // Delete deletes a stored definition (assumed: the call).
+//
+//actito:call DELETE /mass-imports/v5/entities/{entity}/etls/{etl} [assumed]
 func (s *ETLService) Delete(ctx context.Context, id string, opts ...CallOption) error {
 	r := request{op: "delete ETL", method: http.MethodDelete, path: pathETL, segments: []string{escape(id)},
 		answer: transport.Any, repeatable: true}
@@ -136,6 +148,9 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 // so that one in which rows would be rejected is a ValidationError too. [LookUpParents] with -1 starts it all the same.
 //
 // Each import carries a mark, by which it is found again: behind a one shot's name, and in the names of ZIP archives.
+//
+//actito:call POST /mass-imports/v5/entities/{entity}/etls/{etl}/trigger-execution [documented]
+//actito:through EntityService.List StructureService.ProfileTable StructureService.CustomTable ETLService.Get ExecutionService.List ProfileTable.Get CustomTable.Get CustomTable.List
 func (s *ETLService) Trigger(ctx context.Context, etlID string, opts ...ImportOption) (*Execution, error) {
 	im, err := s.triggered(ctx, etlID, opts)
 	if err != nil {

@@ -90,6 +90,8 @@ func (e *Execution) Totals() FileResult {
 type ExecutionService struct{ c *Client }
 
 // Get reads an execution.
+//
+//actito:call GET /mass-imports/v5/entities/{entity}/etl-executions/{execution} [documented]
 func (s *ExecutionService) Get(ctx context.Context, id string, opts ...CallOption) (*Execution, error) {
 	r := request{op: "get execution", method: http.MethodGet, path: pathExecution, segments: []string{escape(id)},
 		repeatable: true, class: Polling}
@@ -113,6 +115,8 @@ type ExecutionFilter struct {
 
 // List reads executions (assumed: the call and its parameters). Where the service has none, the error matches
 // [ErrNotFound].
+//
+//actito:call GET /mass-imports/v5/entities/{entity}/etl-executions [assumed]
 func (s *ExecutionService) List(ctx context.Context, f ExecutionFilter, opts ...CallOption) ([]*Execution, error) {
 	q := url.Values{}
 	if f.ETLID != "" {

@@ -93,6 +93,8 @@ func (l *Location) check() error {
 type LocationService struct{ c *Client }
 
 // List reads the locations (assumed: the call and its envelope; a bare array is accepted too).
+//
+//actito:call GET /file-transfers/v5/entities/{entity}/locations [assumed]
 func (s *LocationService) List(ctx context.Context, opts ...CallOption) ([]Location, error) {
 	r := request{op: "list locations", method: http.MethodGet, path: pathLocations, repeatable: true, class: Listing}
 	var list []Location
@@ -101,6 +103,8 @@ func (s *LocationService) List(ctx context.Context, opts ...CallOption) ([]Locat
 
 // Create makes a location and returns its id (assumed: the call). It is repeated only after failures in which the server
 // certainly did nothing.
+//
+//actito:call POST /file-transfers/v5/entities/{entity}/locations [assumed]
 func (s *LocationService) Create(ctx context.Context, l Location, opts ...CallOption) (string, error) {
 	if err := l.check(); err != nil {
 		return "", err
@@ -130,6 +134,8 @@ func (s *LocationService) Create(ctx context.Context, l Location, opts ...CallOp
 
 // Test lets the server find out whether it reaches a location (assumed: the call, and that an answer of 200 with
 // "success": false says that it does not). It changes nothing.
+//
+//actito:call POST /file-transfers/v5/entities/{entity}/locations/{location}/test [assumed]
 func (s *LocationService) Test(ctx context.Context, id string, opts ...CallOption) error {
 	r := request{op: "test location", method: http.MethodPost, path: pathTestLocation, segments: []string{escape(id)},
 		answer: transport.Maybe, repeatable: true}

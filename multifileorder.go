@@ -15,6 +15,8 @@ import (
 //
 // Foreign keys that go round are a [ValidationError] that names them. The structures of the tables are read, once each;
 // one that cannot be read is an error, since the order would be a guess.
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (s *ETLService) Ordered(ctx context.Context, d Definition, opts ...CallOption) (Definition, error) {
 	if d.raw != nil {
 		return d, &ValidationError{Column: "RawDefinition", Rule: "definition", Detail: "it is sent as it is: put its files in order yourself"}

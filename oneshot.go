@@ -14,6 +14,9 @@ import (
 //
 // Of several files, none may be loaded before one that its rows refer to by a foreign key, nor refer to rows that are not
 // there: see [ETLService.Ordered] and [LookUpParents].
+//
+//actito:call POST /mass-imports/v5/entities/{entity}/etl-executions [documented]
+//actito:through EntityService.List StructureService.ProfileTable StructureService.CustomTable ETLService.Get ExecutionService.List ProfileTable.Get CustomTable.Get CustomTable.List
 func (s *ETLService) RunOnce(ctx context.Context, d Definition, opts ...ImportOption) (*Execution, error) {
 	im, err := s.oneShot(ctx, d, opts)
 	if err != nil {

@@ -72,6 +72,9 @@ func (t *ProfileTable[T]) KeyedBy(attribute string) (*ProfileTable[T], error) {
 //
 // Without a key, a failure that leaves the outcome open is an [OutcomeUnknownError]. With [WithProfilesV5] a key is
 // required.
+//
+//actito:call POST /profiles/v4/entity/{entity}/table/{table}/profile [documented]
+//actito:call PUT /profiles/v5/entities/{entity}/profile-tables/{table}/profiles [assumed]
 func (t *ProfileTable[T]) Upsert(ctx context.Context, row T, opts ...CallOption) (string, error) {
 	r, err := t.upsert(&row, opts)
 	if err != nil {
@@ -89,6 +92,9 @@ func (t *ProfileTable[T]) upsert(row *T, opts []CallOption) (request, error) {
 // Create creates the profile. If it exists, the error matches [ErrConflict] or, where the server answers 400,
 // [ErrInvalid]; which of the two is assumed. It is repeated only after failures in which the server certainly did
 // nothing.
+//
+//actito:call POST /profiles/v4/entity/{entity}/table/{table}/profile [documented]
+//actito:call POST /profiles/v5/entities/{entity}/profile-tables/{table}/profiles [assumed]
 func (t *ProfileTable[T]) Create(ctx context.Context, row T, opts ...CallOption) (string, error) {
 	r, err := t.encode("create profile", &row, false, opts)
 	if err != nil {
@@ -187,6 +193,9 @@ func (t *ProfileTable[T]) profilePath() string {
 // where access is not allowed.
 //
 // Before writing back what was read, unset the consents that were not changed: people may have unsubscribed meanwhile.
+//
+//actito:call GET /profiles/v4/entity/{entity}/table/{table}/profile/{key} [seen in use]
+//actito:call GET /profiles/v5/entities/{entity}/profile-tables/{table}/profiles/{key} [assumed]
 func (t *ProfileTable[T]) Get(ctx context.Context, key Key, opts ...CallOption) (T, error) {
 	var row T
 	err := t.get(ctx, opts, "get profile", t.profilePath(), key, func(body []byte) (err error) {
@@ -198,6 +207,9 @@ func (t *ProfileTable[T]) Get(ctx context.Context, key Key, opts ...CallOption) 
 
 // Update changes attributes of an existing profile. Unset attributes are not sent and stay as they are (assumed:
 // the vendor's demo updates one attribute this way). One that does not exist is [ErrNotFound].
+//
+//actito:call PUT /profiles/v4/entity/{entity}/table/{table}/profile/{key} [seen in use]
+//actito:call PATCH /profiles/v5/entities/{entity}/profile-tables/{table}/profiles/{key} [assumed]
 func (t *ProfileTable[T]) Update(ctx context.Context, key Key, row T, opts ...CallOption) error {
 	method, encode := http.MethodPut, t.codec.appendProfileV4
 	if t.c.profilesV5 {
@@ -220,6 +232,9 @@ func (t *ProfileTable[T]) Update(ctx context.Context, key Key, row T, opts ...Ca
 
 // Delete deletes a profile. One that does not exist is [ErrNotFound], unless an earlier attempt of this call may
 // have deleted it.
+//
+//actito:call DELETE /profiles/v4/entity/{entity}/table/{table}/profile/{key} [seen in use]
+//actito:call DELETE /profiles/v5/entities/{entity}/profile-tables/{table}/profiles/{key} [assumed]
 func (t *ProfileTable[T]) Delete(ctx context.Context, key Key, opts ...CallOption) error {
 	return t.do(ctx, opts, "delete profile", http.MethodDelete, t.profilePath(), key)
 }
@@ -234,6 +249,8 @@ type Subscription struct {
 // Subscriptions reads the subscriptions of a profile. One that is missing may never have been set, or be one that the
 // profile has left: which of them the server lists is not documented. Version 5 of the API has no such call: this is
 // version 4's.
+//
+//actito:call GET /profiles/v4/entity/{entity}/table/{table}/profile/{key}/subscription [seen in use]
 func (t *ProfileTable[T]) Subscriptions(ctx context.Context, key Key, opts ...CallOption) ([]Subscription, error) {
 	var list []Subscription
 	err := t.get(ctx, opts, "get subscriptions", pathSubscriptions, key, func(body []byte) error {
@@ -253,11 +270,15 @@ func (t *ProfileTable[T]) Subscriptions(ctx context.Context, key Key, opts ...Ca
 
 // Subscribe subscribes a profile. Version 5 of the API has no such call: this is version 4's, and so are the other
 // calls for subscriptions and segmentations.
+//
+//actito:call POST /profiles/v4/entity/{entity}/table/{table}/profile/{key}/subscription/{subscription} [seen in use]
 func (t *ProfileTable[T]) Subscribe(ctx context.Context, key Key, subscription string, opts ...CallOption) error {
 	return t.do(ctx, opts, "subscribe", http.MethodPost, pathSubscription, key, escape(subscription))
 }
 
 // Unsubscribe ends a profile's subscription.
+//
+//actito:call DELETE /profiles/v4/entity/{entity}/table/{table}/profile/{key}/subscription/{subscription} [seen in use]
 func (t *ProfileTable[T]) Unsubscribe(ctx context.Context, key Key, subscription string, opts ...CallOption) error {
 	return t.do(ctx, opts, "unsubscribe", http.MethodDelete, pathSubscription, key, escape(subscription))
 }
@@ -270,6 +291,8 @@ type Segmentation struct {
 
 // Segmentations reads the segmentations that a profile belongs to. Version 5 of the API has no such call: this is
 // version 4's.
+//
+//actito:call GET /profiles/v4/entity/{entity}/table/{table}/profile/{key}/segmentation [seen in use]
 func (t *ProfileTable[T]) Segmentations(ctx context.Context, key Key, opts ...CallOption) ([]Segmentation, error) {
 	var list []Segmentation
 	err := t.get(ctx, opts, "get segmentations", pathSegmentations, key, func(body []byte) error {
@@ -298,6 +321,8 @@ func (t *ProfileTable[T]) Segmentations(ctx context.Context, key Key, opts ...Ca
 }
 
 // Segment puts a profile into a segmentation, in one of its categories or, with an empty Category, in none.
+//
+//actito:call PUT /profiles/v4/entity/{entity}/table/{table}/profile/{key}/segmentation/{segmentation} [seen in use]
 func (t *ProfileTable[T]) Segment(ctx context.Context, key Key, s Segmentation, opts ...CallOption) error {
 	segment := escape(s.Name)
 	if s.Category != "" {
@@ -307,6 +332,8 @@ func (t *ProfileTable[T]) Segment(ctx context.Context, key Key, s Segmentation, 
 }
 
 // Unsegment takes a profile out of a segmentation.
+//
+//actito:call DELETE /profiles/v4/entity/{entity}/table/{table}/profile/{key}/segmentation/{segmentation} [seen in use]
 func (t *ProfileTable[T]) Unsegment(ctx context.Context, key Key, segmentation string, opts ...CallOption) error {
 	return t.do(ctx, opts, "unsegment", http.MethodDelete, pathSegmentation, key, escape(segmentation))
 }
@@ -317,6 +344,8 @@ func (t *ProfileTable[T]) Unsegment(ctx context.Context, key Key, segmentation s
 //
 // When the source fails, its error is the last result. When the context ends, no further row is taken, and the last
 // result has its error. Leaving the loop cancels what is under way.
+//
+//actito:through ProfileTable.Upsert
 func (t *ProfileTable[T]) UpsertEach(ctx context.Context, rows iter.Seq2[T, error], opts ...CallOption) iter.Seq[UpsertResult] {
 	return upsertEach(ctx, t.c, rows, opts, t.upsert)
 }

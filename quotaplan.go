@@ -21,6 +21,8 @@ type Plan struct {
 // opening, not later than closing, nor at midnight after it; both are times of the day, such as 9*time.Hour, in the zone of the window, or of a
 // rolling one in that of [WithTimeZone]. A job that runs at each of these times asks for the plan anew, and imports when
 // it is [Plan.Due]: so the imports of others, and runs that were missed, move those that are left.
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (s *QuotaService) Plan(ctx context.Context, table string, opening, closing, every time.Duration) (Plan, error) {
 	if opening < 0 || closing <= opening || closing > 24*time.Hour || every <= 0 {
 		return Plan{}, &ValidationError{Column: "opening hours", Rule: "opening-hours",

@@ -15,6 +15,8 @@ import (
 type QuotaService struct{ c *Client }
 
 // Usage counts the imports of a table in the current window.
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (s *QuotaService) Usage(ctx context.Context, table string) (Usage, error) {
 	t, bucket, err := s.find(ctx, table)
 	if err != nil {
@@ -41,6 +43,8 @@ func (q *quota) auditor() (QuotaAuditor, error) {
 
 // Entries lists the imports of a table that are in the ledger, oldest first. They stay there for a week. An entry that
 // is held, or still begun long after its import, waits for somebody who finds out what became of it: see Settle.
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (s *QuotaService) Entries(ctx context.Context, table string) ([]QuotaEntry, error) {
 	books, err := s.c.quota.auditor()
 	if err != nil {
@@ -79,6 +83,8 @@ const adjusted = "adjusted-"
 // Adjust counts n imports of a table more, which others made and [QuotaService.Sync] does not find, as held. A negative
 // n takes back as many of those. What cannot be counted or taken back is an error, the rest is done. In a table that is
 // closed nothing is counted: Actito refuses its imports already.
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (s *QuotaService) Adjust(ctx context.Context, table string, n int) error {
 	books, err := s.c.quota.auditor()
 	if err != nil {
@@ -129,6 +135,8 @@ func (s *QuotaService) Adjust(ctx context.Context, table string, n int) error {
 
 // Reopen opens tables that were closed because Actito refused an import although the ledger had room. Several that were
 // refused together are opened together.
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (s *QuotaService) Reopen(ctx context.Context, tables ...string) error {
 	licence, err := s.c.licence(ctx)
 	if err != nil {

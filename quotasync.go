@@ -24,6 +24,8 @@ type SyncReport struct {
 //
 // The list is assumed to exist, and its times to be in the zone of [WithTimeZone]; where the service has no list, the
 // error matches [ErrNotFound].
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable EntityService.List ETLService.Get ExecutionService.List
 func (s *QuotaService) Sync(ctx context.Context) (SyncReport, error) {
 	var report SyncReport
 	books, err := s.c.quota.auditor()

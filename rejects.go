@@ -49,17 +49,24 @@ func (r Reject[T]) LogValue() slog.Value {
 //
 // When the loop has read the last row and the server said that it rejected another number, an error that matches
 // [ErrRowsUnaccounted] follows.
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable ExecutionService.Rejects ExecutionService.Get
 func (t *ProfileTable[T]) Rejects(ctx context.Context, e *Execution, opts ...RejectsOption) iter.Seq2[Reject[T], error] {
 	return rejects(ctx, t.c, e, t.c.filesOf(ctx, ProfileTableType, t.table), t.codec.keyField, t.codec.decodeCells, opts)
 }
 
 // Rejects reads the records of this table that an execution rejected; see [ProfileTable.Rejects].
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable ExecutionService.Rejects ExecutionService.Get
 func (t *CustomTable[T]) Rejects(ctx context.Context, e *Execution, opts ...RejectsOption) iter.Seq2[Reject[T], error] {
 	return rejects(ctx, t.c, e, t.c.filesOf(ctx, CustomTableType, t.table), t.codec.keyField, t.codec.decodeCells, opts)
 }
 
 // Rejects reads the rows that an execution rejected, of all its files, as maps of columns to cells; see
 // [ProfileTable.Rejects].
+//
+//actito:call GET /mass-imports/v5/entities/{entity}/etl-executions/{execution}/error-file [assumed]
+//actito:through ExecutionService.Get
 func (s *ExecutionService) Rejects(ctx context.Context, e *Execution, opts ...RejectsOption) iter.Seq2[Reject[map[string]string], error] {
 	return rejects(ctx, s.c, e, allFiles, nil, cellsByColumn, opts)
 }

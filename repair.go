@@ -41,6 +41,8 @@ func OnlyRejects(f func(Reject[map[string]string]) bool) RepairOption {
 // A row with more cells than the header, or fewer, is left out, since nobody can tell which of them are its own; after
 // the last row the error says how many are. What else ends with an error is as for [ProfileTable.Rejects]. The file
 // holds personal data.
+//
+//actito:through ExecutionService.Rejects ExecutionService.Get
 func (s *ExecutionService) WriteRepair(ctx context.Context, e *Execution, file string, w io.Writer, opts ...RepairOption) (rows int, err error) {
 	out := &repairFile{name: file, w: bufio.NewWriter(w)}
 	for _, opt := range opts {
@@ -189,6 +191,8 @@ func inert(cells []string) []string {
 //
 // Unlike an import, each profile that is sent raises Actito's scenarios. A cell that is empty is unset in Row, and so not
 // sent. When the rejects cannot be read to the end, or do not add up, the last result has the error, and no reject.
+//
+//actito:through ProfileTable.Upsert StructureService.ProfileTable StructureService.CustomTable ExecutionService.Rejects ExecutionService.Get
 func (t *ProfileTable[T]) Repair(ctx context.Context, e *Execution, fix func(Reject[T]) (T, bool), opts ...CallOption) iter.Seq2[Reject[T], UpsertResult] {
 	plain := *t
 	plain.rows = t.rows.rejected()
@@ -197,6 +201,8 @@ func (t *ProfileTable[T]) Repair(ctx context.Context, e *Execution, fix func(Rej
 
 // Repair sends the records that an execution rejected again, one by one and put right by fix, which costs no import;
 // see [ProfileTable.Repair].
+//
+//actito:through CustomTable.Upsert StructureService.ProfileTable StructureService.CustomTable ExecutionService.Rejects ExecutionService.Get
 func (t *CustomTable[T]) Repair(ctx context.Context, e *Execution, fix func(Reject[T]) (T, bool), opts ...CallOption) iter.Seq2[Reject[T], UpsertResult] {
 	plain := *t
 	plain.rows = t.rows.rejected()

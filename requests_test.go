@@ -298,6 +298,20 @@ var goldenCalls = []struct {
 		}
 		return nil
 	}},
+	{"v5/rejects-as-text", false, func(ctx context.Context, g *goldenStore) error {
+		for _, err := range g.Executions.Rejects(ctx, g.execution) {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+
+	{"v4/webhook-subscribe", false, func(ctx context.Context, g *goldenStore) error {
+		_, err := g.Webhooks.Subscribe(ctx, actito.WebhookSubscription{On: actito.SourceETL, Of: g.etlID, Event: actito.EventFinished,
+			TargetURL: "https://shop.example/hook", Headers: map[string]string{"X-Secret": "s3cret"}})
+		return err
+	}},
 }
 
 // goldenStore is the client of one golden call, and what its fake holds.

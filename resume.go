@@ -19,6 +19,8 @@ const (
 // Resume continues from a handle in place of the process that prepared the import and is gone: it finds out what became
 // of it as [ExecutionService.Reconcile] does, and waits for it as [ExecutionService.Wait] does. What it returns is what
 // those return, with the Refused of the handle; the execution is nil if none was started.
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable ExecutionService.List ExecutionService.Get
 func (s *ExecutionService) Resume(ctx context.Context, h Handle, opts ...CallOption) (*Execution, error) {
 	e, err := s.Reconcile(ctx, h)
 	if e == nil {
@@ -48,6 +50,8 @@ func (s *ExecutionService) Resume(ctx context.Context, h Handle, opts ...CallOpt
 // as certain only when the list has caught up: two minutes after Reconcile began, or at once where the call ended more
 // than ten minutes before. As long as executions run that may be it, it waits for their end, and an hour for those in a
 // status that is not known. The context bounds all that.
+//
+//actito:through StructureService.ProfileTable StructureService.CustomTable ExecutionService.List
 func (s *ExecutionService) Reconcile(ctx context.Context, h Handle) (*Execution, error) {
 	r := &reconciliation{c: s.c.Entity(h.Entity), began: time.Now()}
 	if err := r.check(ctx, h); err != nil {

@@ -77,6 +77,8 @@ func SaveState(f func(SequenceState) error) SequenceOption {
 // When the context ends, no step starts any more, and running imports go on at the server. Reservations that are not used
 // are freed on every way out; if the process dies, they lapse when the day of the import ends, or ResumeSequence frees
 // them.
+//
+//actito:through ETLService.Trigger ETLService.RunOnce ExecutionService.Rejects ExecutionService.Get EntityService.List StructureService.ProfileTable StructureService.CustomTable ETLService.Get ExecutionService.List ProfileTable.Get CustomTable.Get CustomTable.List
 func (s *ETLService) RunSequence(ctx context.Context, seq Sequence, opts ...SequenceOption) (*SequenceReport, error) {
 	return s.runSequence(ctx, seq, nil, opts)
 }
@@ -88,6 +90,8 @@ func (s *ETLService) RunSequence(ctx context.Context, seq Sequence, opts ...Sequ
 // its executions and you know that a step did not start, take its Handle out of the state first. A step that did not
 // start, because it was refused or a needed one was not loaded, is tried again. The data of a step that may have started,
 // or that ended, has to be the same as before: the state of another night's files is a [ValidationError].
+//
+//actito:through ETLService.Trigger ETLService.RunOnce ExecutionService.Rejects ExecutionService.Get EntityService.List StructureService.ProfileTable StructureService.CustomTable ETLService.Get ExecutionService.List ProfileTable.Get CustomTable.Get CustomTable.List
 func (s *ETLService) ResumeSequence(ctx context.Context, seq Sequence, state SequenceState, opts ...SequenceOption) (*SequenceReport, error) {
 	return s.runSequence(ctx, seq, &state, opts)
 }

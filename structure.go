@@ -63,6 +63,8 @@ type Entity struct {
 type EntityService struct{ c *Client }
 
 // List reads the entities that the key can see.
+//
+//actito:call GET /entities/v5/entities [documented]
 func (s *EntityService) List(ctx context.Context, opts ...CallOption) ([]Entity, error) {
 	var answer struct {
 		Entities []struct {
@@ -230,24 +232,34 @@ type StructureService struct{ c *Client }
 
 // ProfileTables reads the profile tables of the entity. Whether the list holds the attributes is not documented;
 // [StructureService.ProfileTable] always does.
+//
+//actito:call GET /profile-table-structure/v5/entities/{entity}/profile-tables [documented]
 func (s *StructureService) ProfileTables(ctx context.Context, opts ...CallOption) ([]Structure, error) {
 	return s.list(ctx, ProfileTableType, opts)
 }
 
 // CustomTables reads the custom tables of the entity. Whether the list holds the attributes is not documented;
 // [StructureService.CustomTable] always does.
+//
+//actito:call GET /custom-table-structure/v5/entities/{entity}/custom-tables [documented]
 func (s *StructureService) CustomTables(ctx context.Context, opts ...CallOption) ([]Structure, error) {
 	return s.list(ctx, CustomTableType, opts)
 }
 
 // ProfileTable reads one profile table by name (case-sensitive) or id. It takes two calls: the list, which tells the id,
 // and the table. One that is not listed is [ErrNotFound].
+//
+//actito:call GET /profile-table-structure/v5/entities/{entity}/profile-tables [documented]
+//actito:call GET /profile-table-structure/v5/entities/{entity}/profile-tables/{table} [documented]
 func (s *StructureService) ProfileTable(ctx context.Context, table string, opts ...CallOption) (*Structure, error) {
 	return s.get(ctx, ProfileTableType, table, opts)
 }
 
 // CustomTable reads one custom table by name or UUID. It takes two calls: the list, which tells the UUID, and the table.
 // One that is not listed is [ErrNotFound].
+//
+//actito:call GET /custom-table-structure/v5/entities/{entity}/custom-tables [documented]
+//actito:call GET /custom-table-structure/v5/entities/{entity}/custom-tables/{table} [documented]
 func (s *StructureService) CustomTable(ctx context.Context, table string, opts ...CallOption) (*Structure, error) {
 	return s.get(ctx, CustomTableType, table, opts)
 }

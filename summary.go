@@ -43,6 +43,8 @@ func (s RejectSummary) String() string {
 
 // Summarize reads the rejects of an execution and counts them by file, code and column. Past 1000 different ones, the
 // rest of each file is counted under the code "(others)". With an error it returns what it had counted.
+//
+//actito:through ExecutionService.Rejects ExecutionService.Get
 func (s *ExecutionService) Summarize(ctx context.Context, e *Execution) (RejectSummary, error) {
 	counts := make(map[RejectCount]int)
 	err := s.c.eachReject(ctx, e, allFiles, func(f *rejectsFile, row *rejectedRow) error {

@@ -45,6 +45,8 @@ func WaitProgress(f func(*Execution)) CallOption { return func(o *callOptions) {
 //
 // Of an execution with Parts, each is waited for. The result has the worst status, and is under way while one of them
 // is; all files, the earliest start and the latest end.
+//
+//actito:through ExecutionService.Get
 func (s *ExecutionService) Wait(ctx context.Context, e *Execution, opts ...CallOption) (*Execution, error) {
 	o := collect(Polling, opts)
 	if !(o.tolerate >= 0 && o.tolerate <= 1) {

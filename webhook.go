@@ -75,6 +75,9 @@ func (s WebhookSubscription) MarshalJSON() ([]byte, error) { return json.Marshal
 // Subscribe makes a subscription and returns its id. The call is seen in use; its value for ETLs, and that their events
 // are named STARTED and FINISHED here, are assumed. It is repeated only after failures in which the server certainly did
 // nothing. Make a subscription once, not at each start of a program: each one sends webhooks of its own.
+//
+//actito:call POST /webhooks/v4/entity/{entity}/webhookSubscription [seen in use]
+//actito:through StructureService.ProfileTable StructureService.CustomTable
 func (s *WebhookService) Subscribe(ctx context.Context, sub WebhookSubscription, opts ...CallOption) (string, error) {
 	if err := sub.check(); err != nil {
 		return "", err

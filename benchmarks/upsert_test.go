@@ -40,7 +40,7 @@ func newServer(b *testing.B) *httptest.Server {
 // BenchmarkUpsert is one profile through the library, with its pace, retries, order and checks, next to the same call
 // by hand.
 func BenchmarkUpsert(b *testing.B) {
-	b.Run("sdk", func(b *testing.B) {
+	b.Run("actito", func(b *testing.B) {
 		client, err := actito.New("key", "MyEntity", actito.WithBaseURL(newServer(b).URL), actito.WithRateLimit(actito.RateLimit{CallsPerMinute: 100_000}))
 		if err != nil {
 			b.Fatal(err)

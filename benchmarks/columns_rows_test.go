@@ -1,0 +1,132 @@
+package benchmarks
+
+// The rows of BenchmarkColumns: a text, an integer, a number, a boolean and a text, over and over.
+
+type columns5 struct {
+	C00 string  `actito:"c00,key" csv:"c00"`
+	C01 int     `actito:"c01" csv:"c01"`
+	C02 float64 `actito:"c02" csv:"c02"`
+	C03 bool    `actito:"c03" csv:"c03"`
+	C04 string  `actito:"c04" csv:"c04"`
+}
+
+type columns15 struct {
+	C00 string  `actito:"c00,key" csv:"c00"`
+	C01 int     `actito:"c01" csv:"c01"`
+	C02 float64 `actito:"c02" csv:"c02"`
+	C03 bool    `actito:"c03" csv:"c03"`
+	C04 string  `actito:"c04" csv:"c04"`
+	C05 string  `actito:"c05" csv:"c05"`
+	C06 int     `actito:"c06" csv:"c06"`
+	C07 float64 `actito:"c07" csv:"c07"`
+	C08 bool    `actito:"c08" csv:"c08"`
+	C09 string  `actito:"c09" csv:"c09"`
+	C10 string  `actito:"c10" csv:"c10"`
+	C11 int     `actito:"c11" csv:"c11"`
+	C12 float64 `actito:"c12" csv:"c12"`
+	C13 bool    `actito:"c13" csv:"c13"`
+	C14 string  `actito:"c14" csv:"c14"`
+}
+
+type columns100 struct {
+	C00 string  `actito:"c00,key" csv:"c00"`
+	C01 int     `actito:"c01" csv:"c01"`
+	C02 float64 `actito:"c02" csv:"c02"`
+	C03 bool    `actito:"c03" csv:"c03"`
+	C04 string  `actito:"c04" csv:"c04"`
+	C05 string  `actito:"c05" csv:"c05"`
+	C06 int     `actito:"c06" csv:"c06"`
+	C07 float64 `actito:"c07" csv:"c07"`
+	C08 bool    `actito:"c08" csv:"c08"`
+	C09 string  `actito:"c09" csv:"c09"`
+	C10 string  `actito:"c10" csv:"c10"`
+	C11 int     `actito:"c11" csv:"c11"`
+	C12 float64 `actito:"c12" csv:"c12"`
+	C13 bool    `actito:"c13" csv:"c13"`
+	C14 string  `actito:"c14" csv:"c14"`
+	C15 string  `actito:"c15" csv:"c15"`
+	C16 int     `actito:"c16" csv:"c16"`
+	C17 float64 `actito:"c17" csv:"c17"`
+	C18 bool    `actito:"c18" csv:"c18"`
+	C19 string  `actito:"c19" csv:"c19"`
+	C20 string  `actito:"c20" csv:"c20"`
+	C21 int     `actito:"c21" csv:"c21"`
+	C22 float64 `actito:"c22" csv:"c22"`
+	C23 bool    `actito:"c23" csv:"c23"`
+	C24 string  `actito:"c24" csv:"c24"`
+	C25 string  `actito:"c25" csv:"c25"`
+	C26 int     `actito:"c26" csv:"c26"`
+	C27 float64 `actito:"c27" csv:"c27"`
+	C28 bool    `actito:"c28" csv:"c28"`
+	C29 string  `actito:"c29" csv:"c29"`
+	C30 string  `actito:"c30" csv:"c30"`
+	C31 int     `actito:"c31" csv:"c31"`
+	C32 float64 `actito:"c32" csv:"c32"`
+	C33 bool    `actito:"c33" csv:"c33"`
+	C34 string  `actito:"c34" csv:"c34"`
+	C35 string  `actito:"c35" csv:"c35"`
+	C36 int     `actito:"c36" csv:"c36"`
+	C37 float64 `actito:"c37" csv:"c37"`
+	C38 bool    `actito:"c38" csv:"c38"`
+	C39 string  `actito:"c39" csv:"c39"`
+	C40 string  `actito:"c40" csv:"c40"`
+	C41 int     `actito:"c41" csv:"c41"`
+	C42 float64 `actito:"c42" csv:"c42"`
+	C43 bool    `actito:"c43" csv:"c43"`
+	C44 string  `actito:"c44" csv:"c44"`
+	C45 string  `actito:"c45" csv:"c45"`
+	C46 int     `actito:"c46" csv:"c46"`
+	C47 float64 `actito:"c47" csv:"c47"`
+	C48 bool    `actito:"c48" csv:"c48"`
+	C49 string  `actito:"c49" csv:"c49"`
+	C50 string  `actito:"c50" csv:"c50"`
+	C51 int     `actito:"c51" csv:"c51"`
+	C52 float64 `actito:"c52" csv:"c52"`
+	C53 bool    `actito:"c53" csv:"c53"`
+	C54 string  `actito:"c54" csv:"c54"`
+	C55 string  `actito:"c55" csv:"c55"`
+	C56 int     `actito:"c56" csv:"c56"`
+	C57 float64 `actito:"c57" csv:"c57"`
+	C58 bool    `actito:"c58" csv:"c58"`
+	C59 string  `actito:"c59" csv:"c59"`
+	C60 string  `actito:"c60" csv:"c60"`
+	C61 int     `actito:"c61" csv:"c61"`
+	C62 float64 `actito:"c62" csv:"c62"`
+	C63 bool    `actito:"c63" csv:"c63"`
+	C64 string  `actito:"c64" csv:"c64"`
+	C65 string  `actito:"c65" csv:"c65"`
+	C66 int     `actito:"c66" csv:"c66"`
+	C67 float64 `actito:"c67" csv:"c67"`
+	C68 bool    `actito:"c68" csv:"c68"`
+	C69 string  `actito:"c69" csv:"c69"`
+	C70 string  `actito:"c70" csv:"c70"`
+	C71 int     `actito:"c71" csv:"c71"`
+	C72 float64 `actito:"c72" csv:"c72"`
+	C73 bool    `actito:"c73" csv:"c73"`
+	C74 string  `actito:"c74" csv:"c74"`
+	C75 string  `actito:"c75" csv:"c75"`
+	C76 int     `actito:"c76" csv:"c76"`
+	C77 float64 `actito:"c77" csv:"c77"`
+	C78 bool    `actito:"c78" csv:"c78"`
+	C79 string  `actito:"c79" csv:"c79"`
+	C80 string  `actito:"c80" csv:"c80"`
+	C81 int     `actito:"c81" csv:"c81"`
+	C82 float64 `actito:"c82" csv:"c82"`
+	C83 bool    `actito:"c83" csv:"c83"`
+	C84 string  `actito:"c84" csv:"c84"`
+	C85 string  `actito:"c85" csv:"c85"`
+	C86 int     `actito:"c86" csv:"c86"`
+	C87 float64 `actito:"c87" csv:"c87"`
+	C88 bool    `actito:"c88" csv:"c88"`
+	C89 string  `actito:"c89" csv:"c89"`
+	C90 string  `actito:"c90" csv:"c90"`
+	C91 int     `actito:"c91" csv:"c91"`
+	C92 float64 `actito:"c92" csv:"c92"`
+	C93 bool    `actito:"c93" csv:"c93"`
+	C94 string  `actito:"c94" csv:"c94"`
+	C95 string  `actito:"c95" csv:"c95"`
+	C96 int     `actito:"c96" csv:"c96"`
+	C97 float64 `actito:"c97" csv:"c97"`
+	C98 bool    `actito:"c98" csv:"c98"`
+	C99 string  `actito:"c99" csv:"c99"`
+}
