@@ -235,10 +235,7 @@ func (d *doctor) add(l DoctorLevel, found, advice string) {
 
 // clean keeps keys and tokens out of the report, whoever says them, and each finding on a line of its own.
 func (d *doctor) clean(s string) string {
-	for _, secret := range d.secrets {
-		s = strings.ReplaceAll(s, secret, redacted)
-	}
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }), " ")
+	return strings.Join(strings.FieldsFunc(hide(s, d.secrets), func(r rune) bool { return r < ' ' || r == 0x7f }), " ")
 }
 
 // shownError is the text of an error. Those of this library show no values; others, such as a store's, are masked.

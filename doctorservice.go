@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -125,7 +126,7 @@ func (d *doctor) checkClock(context.Context) error {
 	return nil
 }
 
-// withPrefix and withoutPrefix are the forms of paths, and the options for them.
+// formOf is a form of paths in words, and what to do to use it.
 func formOf(unprefixed bool) (words, option string) {
 	if unprefixed {
 		return "without category (/v5/…)", "use WithUnprefixedPaths"
@@ -245,7 +246,7 @@ func (r profileRoad) String() string {
 		version = "version 5"
 	}
 	if r.unprefixed {
-		form = "without"
+		form = "without category"
 	}
 	return version + " " + form
 }
@@ -341,8 +342,9 @@ func (d *doctor) reportRoads(roads []profileRoad) {
 	var told []string
 	var own, better profileRoad
 	for _, r := range roads {
-		state := map[roadState]string{roadServed: "served", roadMissing: "not served", roadUnknown: "not known"}[r.served]
-		told = append(told, fmt.Sprintf("%s %s (%s)", r, state, cmp.Or(http.StatusText(r.status), "no answer")))
+		state := map[roadState]string{roadServed: "served", roadMissing: "not served",
+			roadUnknown: "not known, by status " + strconv.Itoa(r.status)}[r.served]
+		told = append(told, r.String()+" "+state)
 		if r.unprefixed == d.c.unprefixed && r.v5 == d.c.profilesV5 {
 			own = r
 		}

@@ -15,6 +15,9 @@ func DayOf(now time.Time) (from, resetAt time.Time) {
 	return r.From, r.ResetAt
 }
 
+// MemoryStore is the store of clients without one.
+type MemoryStore = memoryStore
+
 // NewMemoryStore is the store of clients without one, with a clock that can be set.
 func NewMemoryStore(now func() time.Time) QuotaStore {
 	s := newMemoryStore()
@@ -42,3 +45,6 @@ func InParts(parts ...*Staged) *Staged {
 	}
 	return whole
 }
+
+// TempDir is where Doctor looks for temporary files.
+func TempDir(dir string) DoctorOption { return doctorOption(func(d *doctor) { d.temp = dir }) }
