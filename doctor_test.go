@@ -207,7 +207,7 @@ func TestDoctorFindsWhatIsWrongWithTheAccess(t *testing.T) {
 			upset: func(_ *testing.T, w *ward) {
 				w.Fail(actitotest.OpEntityList, actitotest.Times(4, actitotest.Status(401)))
 			}},
-		"a clock that is far off": {check: "clock", level: actito.DoctorProblem, X, advice: "NTP",
+		"a clock that is far off": {check: "clock", level: actito.DoctorProblem, found: "behind the server's: imports are refused", advice: "NTP",
 			upset: func(_ *testing.T, w *ward) { w.Clock().Advance(10*time.Minute + time.Second) }},
 		"a clock that is off": {check: "clock", level: actito.DoctorWarning, found: "ahead of the server's: around midnight", advice: "NTP",
 			upset: func(_ *testing.T, w *ward) { w.Clock().Advance(-3 * time.Minute) }},
