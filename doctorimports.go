@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -72,13 +73,20 @@ func (d *doctor) checkForm(raw json.RawMessage, definition Definition) {
 	again, err := json.Marshal(definition)
 	var was, is any
 	if err == nil {
-		err = errors.Join(json.Unmarshal(raw, &was), json.Unmarshal(again, &is))
+		err = errors.Join(decodeNumbers(raw, &was), decodeNumbers(again, &is))
 	}
 	if err != nil {
 		d.problem("it cannot be encoded again: "+shownError(err), "do not give it to ETLs.Replace: use RawDefinition")
 	} else if changed := changes("", was, is); len(changed) > 0 {
 		d.problem("reading and writing it changes "+strings.Join(changed, ", "), "do not give it to ETLs.Replace: use RawDefinition")
 	}
+}
+
+// decodeNumbers keeps numbers as they are written.
+func decodeNumbers(b []byte, into *any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	return d.Decode(into)
 }
 
 func unknownFields(d Definition) (paths []string) {

@@ -48,3 +48,11 @@ func InParts(parts ...*Staged) *Staged {
 
 // TempDir is where Doctor looks for temporary files.
 func TempDir(dir string) DoctorOption { return doctorOption(func(d *doctor) { d.temp = dir }) }
+
+// Changes lists where two JSON values differ, as Doctor finds it.
+func Changes(t require.TestingT, was, is string) []string {
+	var before, after any
+	require.NoError(t, decodeNumbers([]byte(was), &before))
+	require.NoError(t, decodeNumbers([]byte(is), &after))
+	return changes("", before, after)
+}
