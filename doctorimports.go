@@ -152,7 +152,12 @@ func isEmptyJSON(v any) bool {
 	case []any:
 		return len(v) == 0
 	case map[string]any:
-		return len(v) == 0
+		for _, member := range v {
+			if !isEmptyJSON(member) {
+				return false
+			}
+		}
+		return true
 	}
 	return false
 }

@@ -61,7 +61,7 @@ func TestWhatReadingAndWritingChangesIsFound(t *testing.T) {
 		was, is string
 		want    []string
 	}{
-		"nothing":                 {`{"a":[{"b":1}],"id":123654987,"c":null,"e":[]}`, `{"id":"123654987","a":[{"b":1,"d":""}],"f":false}`, nil},
+		"nothing":                 {`{"a":[{"b":1}],"id":123654987,"c":null,"e":[]}`, `{"id":"123654987","a":[{"b":1,"d":""}],"f":false,"g":{"h":""}}`, nil},
 		"a value":                 {`{"a":[{"b":1},{"b":2}]}`, `{"a":[{"b":1},{"b":3}]}`, []string{"a[1].b"}},
 		"a value that is lost":    {`{"a":{"b":"x"}}`, `{}`, []string{"a"}},
 		"a value that is new":     {`{}`, `{"a":true}`, []string{"a"}},
