@@ -284,7 +284,7 @@ func (d *doctor) checkLedger(ctx context.Context) error {
 	}
 	if _, err := q.auditor(); err != nil {
 		d.warning(fmt.Sprintf("the store %T can be read, but its books cannot be looked into", q.store), "let it be a QuotaAuditor: Sync, Entries and Reconcile need that")
-		return nil
+		return nil //nolint:nilerr // it is reported
 	}
 	d.ok(fmt.Sprintf("the store %T can be read, and shares its books under licence %q", q.store, strings.TrimSuffix(licence, "/")), "")
 	return nil

@@ -186,7 +186,7 @@ func TestDoctorFindsWhatIsWrongWithTheLedger(t *testing.T) {
 		r := actito.Reservation{ID: string(rune('a' + i)), Buckets: []actito.Bucket{{Name: "1/16", Limit: 2}}, At: time.Now(),
 			Lease: time.Now().Add(time.Hour), From: time.Now().Add(-time.Hour), ResetAt: time.Now().Add(time.Hour)}
 		require.NoError(t, full.MemoryStore.Reserve(t.Context(), r))
-		require.NoError(t, full.MemoryStore.Begin(t.Context(), r.ID))
+		require.NoError(t, full.Begin(t.Context(), r.ID))
 	}
 	closed := newShelf(nil)
 	require.NoError(t, closed.MemoryStore.Close(t.Context(), "1/16", time.Now().Add(time.Hour)))

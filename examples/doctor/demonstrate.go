@@ -29,6 +29,7 @@ type Order struct {
 func demonstrate(ctx context.Context, stdout io.Writer) error {
 	server := shop.NewServer()
 	defer server.Close()
+	server.Assume(actitotest.NamesInExecutions) // by which a lost import is found again
 	client, err := actito.New(server.APIKey, shop.Entity, actito.WithBaseURL(server.URL))
 	if err != nil {
 		return err
