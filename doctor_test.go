@@ -253,3 +253,21 @@ func TestDoctorFindsWhatIsWrongWithTheAccess(t *testing.T) {
 		})
 	}
 }
+
+func TestAKeyOfAnAddressOfOnesOwnIsSentNowhereElse(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	var elsewhere atomic.Int32
+	w.change = func(r *http.Request) *http.Response {
+		if r.URL.Host != "proxy.test" {
+			elsewhere.Add(1)
+		}
+		return nil
+	}
+	client, err := actito.New("ANOTHERKEY", "MyEntity", actito.WithBaseURL("https://proxy.test"), actito.WithHTTPClient(&http.Client{Transport: w}))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	f := finding(t, w.examine(t, client), "environment")
+	assert.Equal(t, actito.DoctorSkipped, f.Level)
+	assert.Zero(t, elsewhere.Load())
+}
