@@ -124,8 +124,7 @@ func (c *core) licence(ctx context.Context) (string, error) {
 	}
 	token, err := c.tokens.Token(ctx, 0)
 	if err != nil {
-		r := request{op: opToken, method: http.MethodGet, repeatable: true}
-		return "", r.failed(&transport.Call{Template: pathToken}, err)
+		return "", tokenError(err)
 	}
 	id := licenceOf(token)
 	if id == "" && !c.quota.inMemory() {
@@ -135,6 +134,15 @@ func (c *core) licence(ctx context.Context) (string, error) {
 	prefix := strings.ReplaceAll(id, "/", "_") + "/"
 	c.quota.licence.Store(&prefix)
 	return prefix, nil
+}
+
+// tokenError makes this package's error of what a token cache failed with; nil if it did not.
+func tokenError(err error) error {
+	if err == nil {
+		return nil
+	}
+	r := request{op: opToken, method: http.MethodGet, repeatable: true}
+	return r.failed(&transport.Call{Template: pathToken}, err)
 }
 
 // expiresIn reads "900s", "900" or 900; anything else is the documented life.

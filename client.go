@@ -208,6 +208,7 @@ type request struct {
 	answer     transport.Answer
 	repeatable bool
 	single     bool // never repeated
+	verbatim   bool // the path is sent as it is, also with WithUnprefixedPaths
 	class      Class
 	private    []string // values that must not be shown
 	order      string   // writes of the same order are sent one after another; "" for none
@@ -303,7 +304,7 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 	c.join(r)
 	defer r.turn.leave()
 	template := r.path
-	if c.unprefixed {
+	if c.unprefixed && !r.verbatim {
 		template = unprefixed(template)
 	}
 	url, err := expand(c.base+template, c.entity, r.segments)

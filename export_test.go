@@ -15,6 +15,9 @@ func DayOf(now time.Time) (from, resetAt time.Time) {
 	return r.From, r.ResetAt
 }
 
+// MemoryStore is the store of clients without one.
+type MemoryStore = memoryStore
+
 // NewMemoryStore is the store of clients without one, with a clock that can be set.
 func NewMemoryStore(now func() time.Time) QuotaStore {
 	s := newMemoryStore()
@@ -41,4 +44,15 @@ func InParts(parts ...*Staged) *Staged {
 		}
 	}
 	return whole
+}
+
+// TempDir is where Doctor looks for temporary files.
+func TempDir(dir string) DoctorOption { return doctorOption(func(d *doctor) { d.temp = dir }) }
+
+// Changes lists where two JSON values differ, as Doctor finds it.
+func Changes(t require.TestingT, was, is string) []string {
+	var before, after any
+	require.NoError(t, decodeNumbers([]byte(was), &before))
+	require.NoError(t, decodeNumbers([]byte(is), &after))
+	return changes("", before, after)
 }

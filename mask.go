@@ -17,6 +17,12 @@ var (
 // mask hides the given values, as they are and as a URL spells them, e-mail addresses and phone numbers in a text that
 // will be shown. A value within a word or number is none.
 func mask(s string, private []string) string {
+	s = emailPattern.ReplaceAllString(hide(s, private), "[e-mail]")
+	return phonePattern.ReplaceAllString(s, "[number]")
+}
+
+// hide is mask for the given values only.
+func hide(s string, private []string) string {
 	var forms []string
 	for _, p := range private {
 		forms = append(forms, p, escape(p), url.PathEscape(p), url.QueryEscape(p))
@@ -33,8 +39,7 @@ func mask(s string, private []string) string {
 		b.WriteString(s[at : at+n])
 		at += n
 	}
-	s = emailPattern.ReplaceAllString(b.String(), "[e-mail]")
-	return phonePattern.ReplaceAllString(s, "[number]")
+	return b.String()
 }
 
 // standsAt returns the first of the forms that stands at a place in s, with no word or number going on at its ends.

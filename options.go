@@ -401,25 +401,29 @@ func DiscoverEnvironment(ctx context.Context, apiKey string, opts ...Option) (En
 		if err != nil {
 			return "", err
 		}
-		cfg.base, cfg.tokens = env.URL(), nil
-		cfg.key = func(context.Context) (string, error) { return apiKey, nil }
-		core, err := cfg.build()
-		if err != nil {
-			return "", err
-		}
-		_, err = core.tokens.Token(ctx, 0)
-		core.tokens.close()
-		if core.ownHTTP {
-			core.http.CloseIdleConnections()
-		}
-		if err == nil {
+		if err = cfg.ask(ctx, env, apiKey); err == nil {
 			return env, nil
 		}
-		r := request{op: opToken, method: http.MethodGet, repeatable: true}
-		failures = append(failures, fmt.Errorf("%s: %w", env, r.failed(&transport.Call{Template: pathToken}, err)))
+		failures = append(failures, fmt.Errorf("%s: %w", env, err))
 		if ctx.Err() != nil {
 			break
 		}
 	}
 	return "", fmt.Errorf("actito: no environment gave a token for this API key: %w", errors.Join(failures...))
+}
+
+// ask asks an environment for a token.
+func (c *config) ask(ctx context.Context, env Environment, apiKey string) error {
+	c.base, c.tokens = env.URL(), nil
+	c.key = func(context.Context) (string, error) { return apiKey, nil }
+	core, err := c.build()
+	if err != nil {
+		return err
+	}
+	_, err = core.tokens.Token(ctx, 0)
+	core.tokens.close()
+	if core.ownHTTP {
+		core.http.CloseIdleConnections()
+	}
+	return tokenError(err)
 }

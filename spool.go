@@ -9,6 +9,9 @@ import (
 	"sync"
 )
 
+// spoolPrefix begins the names of temporary files; digits follow.
+const spoolPrefix = "actito-"
+
 // spool keeps bytes in memory, and in a temporary file when they become many. It is written by one goroutine and then
 // read by any number.
 type spool struct {
@@ -48,7 +51,7 @@ func (s *spool) toFile() error {
 	if s.file != nil {
 		return nil
 	}
-	f, err := os.CreateTemp(s.bounds.dir, "actito-*") // mode 0600
+	f, err := os.CreateTemp(s.bounds.dir, spoolPrefix+"*") // mode 0600
 	if err != nil {
 		return err
 	}

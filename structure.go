@@ -66,6 +66,11 @@ type EntityService struct{ c *Client }
 //
 //actito:call GET /entities/v5/entities [documented]
 func (s *EntityService) List(ctx context.Context, opts ...CallOption) ([]Entity, error) {
+	r := request{op: "list entities", method: http.MethodGet, path: pathEntities, repeatable: true, class: Listing}
+	return s.read(ctx, &r, opts)
+}
+
+func (s *EntityService) read(ctx context.Context, r *request, opts []CallOption) ([]Entity, error) {
 	var answer struct {
 		Entities []struct {
 			ID      text   `json:"id"`
@@ -73,8 +78,7 @@ func (s *EntityService) List(ctx context.Context, opts ...CallOption) ([]Entity,
 			Comment string `json:"comment"`
 		} `json:"entities"`
 	}
-	r := request{op: "list entities", method: http.MethodGet, path: pathEntities, repeatable: true, class: Listing}
-	if err := s.c.read(ctx, &r, &answer, opts); err != nil {
+	if err := s.c.read(ctx, r, &answer, opts); err != nil {
 		return nil, err
 	}
 	list := make([]Entity, len(answer.Entities))
