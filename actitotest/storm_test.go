@@ -266,11 +266,13 @@ func TestWebhooksInAStormComeLateAndTwice(t *testing.T) {
 		}
 		require.NoError(t, c.server.DeliverWebhooks(t.Context()))
 		faults := c.server.StormReport().Faults
-		assert.Len(t, got.bodies, faults[actitotest.StormWebhookTwice])
+		assert.Len(t, c.server.Webhooks(), faults[actitotest.StormWebhookTwice])
 
 		time.Sleep(5 * time.Second)
 		c.server.Calm()
 		require.NoError(t, c.server.DeliverWebhooks(t.Context()))
+		got.mu.Lock()
+		defer got.mu.Unlock()
 		times, ordered, before := map[any]int{}, true, 0.0
 		for _, body := range got.bodies {
 			id := body["id"].(float64)
