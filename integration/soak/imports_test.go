@@ -131,9 +131,10 @@ func (s *soak) load(ctx context.Context, b *batch) {
 			if !s.reconcile(ctx, b) {
 				return
 			}
-		case !actito.Retryable(err):
-			assert.True(s, errors.Is(err, actito.ErrQuotaExceeded), "%s: %v", b.id, err)
+		case errors.Is(err, actito.ErrQuotaExceeded):
 			return
+		case !actito.Retryable(err):
+			assert.Equal(s, "200", result(err), "%s: %v", b.id, err) // a page where the ETL or a table should be
 		}
 		time.Sleep(s.pause / 10)
 	}

@@ -62,8 +62,13 @@ func (s *soak) profile(k *key, version int64, random *rand.Rand) {
 		s.count("profile get", result(err))
 		switch {
 		case err == nil:
-			seen := state{exists: true, name: got.Name, version: text(got.Version), news: flag01(got.News)}
-			k.is(s, fmt.Sprintf("read %+v", seen), func(st state) bool { return st == seen })
+			seen := state{exists: true, name: got.Name, version: text(got.Version), news: setting(got.News)}
+			k.is(s, fmt.Sprintf("read %+v", seen), func(st state) bool {
+				if st.news == "false" {
+					st.news = "" // one who has left reads as one who never was there
+				}
+				return st == seen
+			})
 		case errors.Is(err, actito.ErrNotFound):
 			k.is(s, "a read found nothing", func(st state) bool { return !st.exists })
 		}
@@ -77,7 +82,7 @@ func text(o actito.Opt[int64]) string {
 	return ""
 }
 
-func flag01(o actito.Opt[bool]) string {
+func setting(o actito.Opt[bool]) string {
 	if v, ok := o.Get(); ok {
 		return strconv.FormatBool(v)
 	}
