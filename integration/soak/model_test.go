@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,13 @@ type key struct {
 	id       string
 	profile  bool
 	possible []state
+	history  []string // the last things that happened to it
+}
+
+// remembers keeps what happened for who looks for the reason of a failure.
+func (k *key) remembers(format string, args ...any) {
+	k.history = append(k.history, time.Now().UTC().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
+	k.history = k.history[max(0, len(k.history)-10):]
 }
 
 type keys struct {
@@ -63,7 +71,8 @@ func (k *key) is(s *soak, what string, fits func(state) bool) {
 			left = append(left, st)
 		}
 	}
-	if !assert.NotEmpty(s, left, "%s: %s; it may be %+v", k.id, what, k.possible) {
+	k.remembers("%s", what)
+	if !assert.NotEmpty(s, left, "%s: %s; it may be %+v\n%s", k.id, what, k.possible, strings.Join(k.history, "\n")) {
 		return
 	}
 	if len(left) < len(k.possible) && len(left) == 1 {
@@ -76,6 +85,7 @@ func (k *key) is(s *soak, what string, fits func(state) bool) {
 // and does not, is not found.
 func (k *key) write(s *soak, kind string, err error, needs bool, make func(state) state) {
 	s.count(kind, result(err))
+	k.remembers("%s: %v", kind, err)
 	var after []state
 	for _, st := range k.possible {
 		if !needs || st.exists {
@@ -84,7 +94,7 @@ func (k *key) write(s *soak, kind string, err error, needs bool, make func(state
 	}
 	switch {
 	case err == nil:
-		if assert.NotEmpty(s, after, "%s: %s succeeded; it may be %+v", k.id, kind, k.possible) {
+		if assert.NotEmpty(s, after, "%s: %s succeeded; it may be %+v\n%s", k.id, kind, k.possible, strings.Join(k.history, "\n")) {
 			k.may(after)
 		}
 	case errors.Is(err, actito.ErrBusy):
