@@ -143,7 +143,16 @@ func (s *soak) compareImports() {
 		usage, err := s.client.Quota.Usage(s.Context(), itemTable(n))
 		require.NoError(s, err)
 		used := byDay[now.Format(time.DateOnly)+" "+itemTable(n)]
-		assert.LessOrEqual(s, usage.Used, booked[itemTable(n)], itemTable(n))
+		if !assert.LessOrEqual(s, usage.Used, booked[itemTable(n)], itemTable(n)) {
+			entries, err := s.client.Quota.Entries(s.Context(), itemTable(n))
+			for _, e := range entries {
+				s.Log(e.At, e.State, e.ExecutionID, e.Once)
+			}
+			for _, e := range s.server.Imports() {
+				s.Log("at the server:", e.Time, e.ExecutionID, e.Tables)
+			}
+			assert.NoError(s, err)
+		}
 		assert.GreaterOrEqual(s, usage.Used+usage.Held, used, itemTable(n))
 		assert.LessOrEqual(s, usage.Held, perTable[n], itemTable(n))
 		for day, used := range byDay {
