@@ -101,11 +101,7 @@ func (b *batch) kind() string {
 
 // imports loads batches.
 func (s *soak) imports(n int, random *rand.Rand) {
-	for i := 0; s.again(random); i++ {
-		time.Sleep(time.Duration(random.Int64N(int64(8 * s.pause))))
-		if time.Since(s.began) > s.span {
-			return
-		}
+	for i := 0; s.sleep(time.Duration(random.Int64N(int64(10 * s.pause)))); i++ {
 		b := s.newBatch(fmt.Sprintf("B%d-%d", n, i), random)
 		ctx, cancel := context.WithTimeout(s.Context(), s.span+s.grace)
 		s.load(ctx, b)

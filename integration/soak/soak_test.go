@@ -154,7 +154,12 @@ func (s *soak) roles() [20]func(int, *rand.Rand) {
 
 // again says whether the traffic goes on, after a pause.
 func (s *soak) again(random *rand.Rand) bool {
-	time.Sleep(time.Duration(random.ExpFloat64() * float64(s.pause)))
+	return s.sleep(time.Duration(random.ExpFloat64() * float64(s.pause)))
+}
+
+// sleep waits, not beyond the end of the traffic, and says whether it goes on.
+func (s *soak) sleep(d time.Duration) bool {
+	time.Sleep(min(d, time.Until(s.began.Add(s.span))))
 	return time.Since(s.began) < s.span
 }
 
