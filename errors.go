@@ -24,7 +24,8 @@ var (
 	// ErrTooManyRequests: 429, for concurrent requests or for the day's imports.
 	ErrTooManyRequests = errors.New("actito: too many requests")
 
-	// ErrBusy: the call would have waited here longer than its deadline or [MaxWait] allows. Nothing was sent.
+	// ErrBusy: the call would have waited here longer than its deadline or [MaxWait] allows. Nothing was
+	// sent, or nothing but what the server certainly did not do.
 	ErrBusy = errors.New("actito: busy")
 	// ErrQuotaExceeded: the day's imports into a table are used up. Nothing was sent, or it matches ErrTooManyRequests too.
 	ErrQuotaExceeded = errors.New("actito: import quota exceeded")
@@ -303,9 +304,9 @@ func (e *ValidationError) Is(target error) bool { return target == ErrInvalid }
 // Unwrap returns the cause.
 func (e *ValidationError) Unwrap() error { return e.Err }
 
-// Retryable reports whether the same call can succeed later without a change to what it sends: no answer or half of it, no token, a
-// 401 (a key can be replaced), a 429, a 5xx, a busy licence, a wait that was cut short. It is meant for handlers that queue:
-// keep what is retryable, park the rest. A call whose outcome is unknown is not retryable: repeating may double it.
+// Retryable reports whether the same call can succeed later without a change to what it sends: no answer or half of one,
+// no token, a 401 (a key can be replaced), a 429, a 5xx, a busy licence, a wait that was cut short. It is meant for
+// handlers that queue: keep what is retryable, park the rest. A call whose outcome is unknown is not retryable: repeating may double it.
 func Retryable(err error) bool {
 	if errors.Is(err, ErrOutcomeUnknown) {
 		return false

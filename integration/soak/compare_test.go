@@ -29,7 +29,7 @@ func (s *soak) compare() {
 	s.compareItems()
 	s.compareImports()
 	for d, err := range s.outbox.feed.Dead(s.Context()) {
-		assert.NoError(s, err)
+		require.NoError(s, err)
 		assert.Fail(s, "parked", "%+v", d.Parked)
 	}
 }

@@ -83,13 +83,13 @@ func (k *key) is(s *soak, what string, fits func(state) bool) {
 
 // write notes what became of a write, which makes another state of each. A profile or record that must exist for it,
 // and does not, is not found.
-func (k *key) write(s *soak, kind string, err error, needs bool, make func(state) state) {
+func (k *key) write(s *soak, kind string, err error, needs bool, change func(state) state) {
 	s.count(kind, result(err))
 	k.remembers("%s: %v", kind, err)
 	var after []state
 	for _, st := range k.possible {
 		if !needs || st.exists {
-			after = append(after, make(st))
+			after = append(after, change(st))
 		}
 	}
 	switch {

@@ -57,7 +57,7 @@ type soak struct {
 }
 
 // An hour of a base licence: 100 calls a minute, 5 at once, 12 imports a table, over midnight in Brussels.
-func TestSoakVirtualHour(t *testing.T) { //nolint:tparallel // it measures its process
+func TestSoakVirtualHour(t *testing.T) {
 	var s *soak
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(23*time.Hour - *virtualSpan/2)
@@ -69,7 +69,7 @@ func TestSoakVirtualHour(t *testing.T) { //nolint:tparallel // it measures its p
 }
 
 // A large licence over a real listener, with an outbox in SQLite.
-func TestSoakRealTime(t *testing.T) { //nolint:tparallel // it measures its process
+func TestSoakRealTime(t *testing.T) {
 	files := t.TempDir()
 	actitotest.NewServer().Close() // the process keeps what it needs for any network
 	before, goroutines := openFiles(t), goleak.IgnoreCurrent()
@@ -123,7 +123,7 @@ func (s *soak) run(outbox *outbox, transport http.RoundTripper, rate actito.Rate
 	var traffic, feeding sync.WaitGroup
 	feeding.Go(func() { s.drain(ctx) })
 	for n := range goroutines {
-		random := rand.New(rand.NewPCG(s.seed, uint64(n))) //nolint:gosec // a run is repeated by its seed
+		random := rand.New(rand.NewPCG(s.seed, uint64(n)))
 		traffic.Go(func() { s.roles()[n%20](n, random) })
 	}
 	s.measure()
@@ -177,7 +177,7 @@ func (s *soak) settle() {
 	ctx, cancel := context.WithTimeout(s.Context(), s.grace)
 	defer cancel()
 	s.finish(ctx)
-	assert.NoError(s, s.server.DeliverWebhooks(ctx))
+	require.NoError(s, s.server.DeliverWebhooks(ctx))
 	for ctx.Err() == nil {
 		stats, err := s.outbox.feed.Stats(ctx)
 		if err == nil && pending(stats) == 0 {

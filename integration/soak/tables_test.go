@@ -2,7 +2,6 @@ package soak
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 
 	"github.com/stretchr/testify/require"
@@ -104,7 +103,7 @@ func (s *soak) prepare() {
 		require.NoError(s, err)
 	}
 
-	s.outbox.feed, err = feed.Open(s.client, s.outbox.store, feed.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
+	s.outbox.feed, err = feed.Open(s.client, s.outbox.store, feed.WithLogger(slog.New(slog.DiscardHandler)))
 	require.NoError(s, err)
 	s.outbox.customers = feed.Profiles(s.outbox.feed, s.customers)
 	s.outbox.orders = feed.Records(s.outbox.feed, s.orders)
