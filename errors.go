@@ -306,7 +306,8 @@ func (e *ValidationError) Unwrap() error { return e.Err }
 
 // Retryable reports whether the same call can succeed later without a change to what it sends: no answer or half of one,
 // no token, a 401 (a key can be replaced), a 429, a 5xx, a busy licence, a wait that was cut short. It is meant for
-// handlers that queue: keep what is retryable, park the rest. A call whose outcome is unknown is not retryable: repeating may double it.
+// handlers that queue: keep what is retryable, park the rest. A call whose outcome is unknown is not retryable: repeating
+// may double it.
 func Retryable(err error) bool {
 	if errors.Is(err, ErrOutcomeUnknown) {
 		return false

@@ -145,13 +145,13 @@ func (s *soak) compareImports() {
 		used := byDay[now.Format(time.DateOnly)+" "+itemTable(n)]
 		if !assert.LessOrEqual(s, usage.Used, booked[itemTable(n)], itemTable(n)) {
 			entries, err := s.client.Quota.Entries(s.Context(), itemTable(n))
+			require.NoError(s, err)
 			for _, e := range entries {
 				s.Log(e.At, e.State, e.ExecutionID, e.Once)
 			}
 			for _, e := range s.server.Imports() {
 				s.Log("at the server:", e.Time, e.ExecutionID, e.Tables)
 			}
-			assert.NoError(s, err)
 		}
 		assert.GreaterOrEqual(s, usage.Used+usage.Held, used, itemTable(n))
 		assert.LessOrEqual(s, usage.Held, perTable[n], itemTable(n))
