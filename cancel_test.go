@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -113,6 +114,50 @@ func TestAServerThatAsksForMoreThanAMinuteEndsTheCallAtOnce(t *testing.T) {
 				assert.Zero(t, time.Since(began))
 				require.ErrorContains(t, err, "(the server asks to wait 1m1s)")
 				assert.True(t, actito.Retryable(err))
+			})
+		})
+	}
+}
+
+func TestARepeatThatCannotWaitIsNotACallThatWasNotSent(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		fault   actitotest.Fault
+		applied int
+		busy    bool
+	}{
+		"after an attempt that may be done":        {actitotest.LoseAnswer(), 1, false},
+		"after half an answer":                     {actitotest.CutAnswer(3), 1, false},
+		"after one that the service did not begin": {actitotest.Status(429), 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newFaultyShop(t, actito.WithRateLimit(actito.RateLimit{CallsPerMinute: 4, RealTimeCalls: 1})) // three for the warm-up
+				s.Fail(actitotest.OpProfileUpsert, tt.fault)
+				_, err := s.customers.Upsert(t.Context(), customer{ID: secretKey, FirstName: "New"}, actito.MaxWait(time.Second))
+				require.ErrorContains(t, err, "busy")
+				assert.Equal(t, tt.busy, errors.Is(err, actito.ErrBusy))
+				var busy *actito.BusyError
+				assert.Equal(t, tt.busy, errors.As(err, &busy))
+				assert.True(t, actito.Retryable(err))
+				assert.Len(t, s.calls(), 1)
+				p, _ := s.Profile("Customers", "customerID", secretKey)
+				assert.Equal(t, tt.applied == 1, p.Attributes["firstName"] == "New")
+			})
+		})
+	}
+}
+
+func TestHalfAnAnswerIsRetryable(t *testing.T) {
+	t.Parallel()
+	for _, r := range roads[:2] {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newFaultyShop(t)
+				s.Fail(r.op, actitotest.Times(4, actitotest.CutAnswer(3)))
+				assert.True(t, actito.Retryable(r.call(t.Context(), s)))
 			})
 		})
 	}

@@ -389,7 +389,10 @@ func (r *request) failed(call *transport.Call, err error) error {
 	e := &APIError{
 		Op: f.Call.Op, Method: f.Call.Method, PathTemplate: f.Call.Template,
 		Status: f.Status, Message: f.Message, Body: f.Body, RequestID: f.RequestID,
-		Attempts: f.Attempts, RetryAfter: f.RetryAfter, Err: f.Err, private: r.private,
+		Attempts: f.Attempts, RetryAfter: f.RetryAfter, Err: f.Err, private: r.private, broken: f.Broken,
+	}
+	if !f.Undone && errors.Is(f.Err, ErrBusy) {
+		e.Err = sentBefore{f.Err}
 	}
 	if !r.repeatable && !f.Undone {
 		return &OutcomeUnknownError{RowsMayBeImported: true, UnitMayBeUsed: r.file != nil, Err: e}

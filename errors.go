@@ -24,7 +24,8 @@ var (
 	// ErrTooManyRequests: 429, for concurrent requests or for the day's imports.
 	ErrTooManyRequests = errors.New("actito: too many requests")
 
-	// ErrBusy: the call would have waited here longer than its deadline or [MaxWait] allows. Nothing was sent.
+	// ErrBusy: the call would have waited here longer than its deadline or [MaxWait] allows. Nothing was
+	// sent, or nothing but what the server certainly did not do.
 	ErrBusy = errors.New("actito: busy")
 	// ErrQuotaExceeded: the day's imports into a table are used up. Nothing was sent, or it matches ErrTooManyRequests too.
 	ErrQuotaExceeded = errors.New("actito: import quota exceeded")
@@ -72,6 +73,7 @@ type APIError struct {
 	Err          error         // why there was no usable answer, or why no further attempt was made
 
 	private []string // values of the path, kept out of what is shown
+	broken  bool     // the connection ended within the answer
 }
 
 func (e *APIError) Error() string {
@@ -302,9 +304,10 @@ func (e *ValidationError) Is(target error) bool { return target == ErrInvalid }
 // Unwrap returns the cause.
 func (e *ValidationError) Unwrap() error { return e.Err }
 
-// Retryable reports whether the same call can succeed later without a change to what it sends: no answer, no token, a
-// 401 (a key can be replaced), a 429, a 5xx, a busy licence, a wait that was cut short. It is meant for handlers that queue:
-// keep what is retryable, park the rest. A call whose outcome is unknown is not retryable: repeating may double it.
+// Retryable reports whether the same call can succeed later without a change to what it sends: no answer or half of one,
+// no token, a 401 (a key can be replaced), a 429, a 5xx, a busy licence, a wait that was cut short. It is meant for
+// handlers that queue: keep what is retryable, park the rest. A call whose outcome is unknown is not retryable: repeating
+// may double it.
 func Retryable(err error) bool {
 	if errors.Is(err, ErrOutcomeUnknown) {
 		return false
@@ -316,7 +319,25 @@ func Retryable(err error) bool {
 	if !errors.As(err, &e) {
 		return false
 	}
-	return e.Status == 0 || e.Op == opToken || e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests || e.Status >= 500
+	return e.Status == 0 || e.broken || e.Op == opToken || e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests || e.Status >= 500
+}
+
+// passing reports whether what kept a reading from the service may pass while somebody waits: also an answer that is
+// not the service's, such as a proxy's page.
+func passing(err error) bool {
+	api, ok := errors.AsType[*APIError](err)
+	return Retryable(err) && !errors.Is(err, ErrUnauthorized) || ok && api.Status/100 == 2
+}
+
+// sentBefore is why a call was not repeated, after an attempt that may have done what was asked. A BusyError among the
+// reasons is shown, but not found: it says that nothing was sent.
+type sentBefore struct{ error }
+
+func (e sentBefore) Is(target error) bool { return target != ErrBusy && errors.Is(e.error, target) }
+
+func (e sentBefore) As(target any) bool {
+	_, busy := target.(**BusyError)
+	return !busy && errors.As(e.error, target)
 }
 
 // AlreadyStartedError is an import that was not started because one with the same [Once] key was: with other content,

@@ -132,6 +132,7 @@ func TestAWaitToleratesFailuresThatMayPass(t *testing.T) {
 	t.Parallel()
 	success := jsonAnswer(`{"id":"7","status":"SUCCESS"}`)
 	slow := actitotest.Status(503).WithHeader("Retry-After", "300")
+	page := actitotest.Status(200).WithBody("text/html", "<h1>Please log in</h1>")
 	for name, tt := range map[string]struct {
 		faults   []actitotest.Fault
 		want     error
@@ -143,6 +144,8 @@ func TestAWaitToleratesFailuresThatMayPass(t *testing.T) {
 		"busy for some minutes":   {faults(actitotest.Times(20, actitotest.Status(503)), success), nil, 4 * time.Minute, 10 * time.Minute},
 		"cut off for a while":     {faults(actitotest.Times(18, actitotest.Refuse()), success), nil, time.Minute, 10 * time.Minute},
 		"too many requests":       {faults(actitotest.Times(18, actitotest.Status(429)), success), nil, time.Minute, 10 * time.Minute},
+		"a proxy's page at first": {faults(actitotest.Times(3, page), success), nil, 0, time.Minute},
+		"a page for ten minutes":  {faults(actitotest.Times(99, page)), errStatus(200), 10 * time.Minute, 12 * time.Minute},
 		"busy for ten minutes":    {faults(actitotest.Times(999, actitotest.Status(503))), errStatus(503), 10 * time.Minute, 12 * time.Minute},
 		"asked to wait":           {faults(slow, success), nil, 5 * time.Minute, 6 * time.Minute},
 		"asked to wait for a day": {faults(actitotest.Times(9, actitotest.Status(503).WithHeader("Retry-After", "86400"))), errStatus(503),

@@ -201,7 +201,7 @@ func (r *reconciliation) search(ctx context.Context, h Handle) (*Execution, erro
 			undecided = err
 		case errors.Is(err, ErrNotFound):
 			return nil, r.unknown(h, fmt.Errorf("the service does not list its executions: %w", err))
-		case !Retryable(err) || errors.Is(err, ErrUnauthorized) || time.Since(answered) >= unansweredFor:
+		case !passing(err) || time.Since(answered) >= unansweredFor:
 			return nil, r.unknown(h, err)
 		}
 		timer := time.NewTimer(pause)

@@ -134,7 +134,7 @@ func TestReconcileWaitsUntilTheListHasCaughtUp(t *testing.T) {
 			b := newBulk(t, inMemory(t))
 			b.Assume(actitotest.ExecutionListExists)
 			b.Fail(actitotest.OpRunOnce, actitotest.CutRequest(5))
-			b.Fail(actitotest.OpExecutionList, actitotest.Times(12, actitotest.Status(503)))
+			b.Fail(actitotest.OpExecutionList, actitotest.Status(200).WithBody("text/html", "<h1>Please log in</h1>"), actitotest.Times(11, actitotest.Status(503)))
 			_, err := b.oneCustomer(t.Context())
 			h := inDoubt(t, err)
 			began := time.Now()

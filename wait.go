@@ -107,7 +107,7 @@ func (s *ExecutionService) seeThrough(ctx context.Context, e *Execution, progres
 		case ctx.Err() != nil:
 			return e, stopped(e, errors.Join(ctx.Err(), err))
 		case errors.Is(err, ErrNotFound) && now.Sub(began) < unseenFor:
-		case !Retryable(err) || errors.Is(err, ErrUnauthorized) || now.Sub(answered) >= unansweredFor:
+		case !passing(err) || now.Sub(answered) >= unansweredFor:
 			return e, err
 		default:
 			if api, ok := errors.AsType[*APIError](err); ok {

@@ -39,7 +39,7 @@ func (s *Server) RevokeTokens() {
 // getToken exchanges an API key, sent without a scheme word, for a token.
 func (s *Server) getToken(c *call) (answer, *problem) {
 	key := c.Header.Get("Authorization")
-	if !slices.Contains(s.keys, key) {
+	if !slices.Contains(s.keys, key) || s.storm.noKey(s.clock.Now()) {
 		return answer{}, refuse(http.StatusUnauthorized, "the API key is not valid")
 	}
 	now, id := s.clock.Now(), rand.Text()

@@ -61,6 +61,7 @@
 //
 // [Server.Fail] lines up faults: statuses, cut connections, lost answers, revoked
 // tokens. [Server.FailFile] lets the load of one file fail, among others that do not.
+// [Server.Storm] lets all of it, and more, happen at random from a seed.
 // [Limits] are in force from the start, as they are for any licence: a test
 // in real time that makes more than 100 calls in a minute sets Limits.PerMinute.
 //

@@ -75,6 +75,9 @@ func (s *Server) start(c *call, way Way, etlID string, raw []byte, o *override) 
 	if p := s.prepare(e, c.upload); p != nil {
 		return answer{}, p
 	}
+	if s.storm.noQuota(now) {
+		return answer{}, refuse(http.StatusTooManyRequests, "too many requests")
+	}
 	s.accept(e)
 	s.runEnded(now)
 	id := e.ExecutionID
@@ -130,7 +133,7 @@ func (s *Server) schedule(e *execution) {
 	if _, taken, _ := s.clock.look(); taken && !s.timedImports {
 		queued, running = time.Minute, time.Minute
 	}
-	e.begin = e.created.Add(queued)
+	e.begin = e.created.Add(queued + s.storm.onExecution(e))
 	if n := len(s.executions); n > 0 && s.executions[n-1].end.After(e.begin) {
 		e.begin = s.executions[n-1].end
 	}
@@ -263,7 +266,7 @@ func (s *Server) listExecutions(c *call) (answer, *problem) {
 	for _, e := range s.executions {
 		at := s.moment(e.created)
 		outside := from != "" && at < from || to != "" && at > to
-		late := s.clock.Now().Before(e.created.Add(s.listLag))
+		late := s.clock.Now().Before(e.created.Add(max(s.listLag, c.lag)))
 		if e.Entity != c.entity || outside || late || query.Has("etlId") && query.Get("etlId") != e.ETLID {
 			continue
 		}

@@ -61,10 +61,10 @@ func (s *Server) nextFileFault(name string) error {
 	return errors.New(message)
 }
 
-func (s *Server) nextFault(op Operation) Fault {
+func (s *Server) nextFault(c *call) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, op := range []Operation{op, AnyOp} {
+	for _, op := range []Operation{c.seen.Operation, AnyOp} {
 		if queue := s.faults[op]; len(queue) > 0 {
 			if queue[0].times--; queue[0].times == 0 {
 				s.faults[op] = queue[1:]
@@ -72,7 +72,7 @@ func (s *Server) nextFault(op Operation) Fault {
 			return queue[0]
 		}
 	}
-	return Pass()
+	return s.storm.onCall(c)
 }
 
 // Times repeats a fault for n calls.

@@ -14,6 +14,7 @@ type load struct {
 	archive string   // that it came in, "" if in none
 	file    *csvFile // nil if none came
 	fault   error    // why it cannot be loaded, known before the run
+	stormed bool     // it fails when it runs
 
 	status                         status
 	message                        string
@@ -26,6 +27,9 @@ func (l *load) run(s *Server) {
 	err := l.fault
 	if err == nil {
 		err = s.nextFileFault(l.name)
+	}
+	if err == nil && l.stormed {
+		err = errors.New("the service could not load the file")
 	}
 	if err == nil {
 		err = l.rows(s)

@@ -71,6 +71,14 @@ func (s *Server) Events() []Event {
 	return slices.Clone(s.events)
 }
 
+// Forget drops what [Server.Requests], [Server.Events] and [Server.Webhooks] remember,
+// so that a test of millions of calls does not fill the memory. Tables and imports stay.
+func (s *Server) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests, s.events, s.hooks.sent = nil, nil, nil
+}
+
 // Profile looks up a profile by a unique attribute, or by profileId. The table is a
 // name or an id.
 func (s *Server) Profile(table, attribute, value string) (Profile, bool) {

@@ -40,7 +40,8 @@ type call struct {
 	route   *route
 	params  map[string]string
 	seen    *Request
-	counted bool // it holds one of the concurrent requests
+	counted bool          // it holds one of the concurrent requests
+	lag     time.Duration // of the list, more than usual
 
 	received bool
 	problem  *problem // of the path or the body
@@ -94,7 +95,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.send(w, c, p.answer())
 		return
 	}
-	fault := s.nextFault(c.seen.Operation)
+	fault := s.nextFault(c)
 	if instead := fault.before(s, c); instead != nil {
 		s.send(w, c, *instead)
 		return

@@ -44,6 +44,7 @@ type Server struct {
 	executions []*execution
 	faults     map[Operation][]Fault
 	fileFaults []fileFault
+	storm      *storm // nil before the first
 	requests   []*Request
 	events     []Event
 	hooks      webhooks

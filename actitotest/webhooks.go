@@ -64,6 +64,8 @@ type message struct {
 	envelope map[string]any // of a single event; of several, without id and data
 	data     map[string]any
 	again    *Webhook
+	due      time.Time // zero: now
+	twice    time.Time // when it is sent again, zero: never
 }
 
 // subscribe keeps a subscription.
@@ -152,13 +154,15 @@ func loopbackTransport() *http.Transport {
 }
 
 // DeliverWebhooks waits until every webhook of what has happened so far, by the
-// fake's clock, is sent and answered, or has failed.
+// fake's clock, is sent and answered, or has failed. Those that a storm holds back come
+// later.
 func (s *Server) DeliverWebhooks(ctx context.Context) error {
 	for {
 		s.mu.Lock()
 		s.runDue()
 		changed := s.hooks.changed
-		done := s.hooks.stop == nil || len(s.hooks.pending) == 0 && !s.hooks.sending
+		due := slices.ContainsFunc(s.hooks.pending, func(m message) bool { return !m.due.After(s.clock.Now()) })
+		done := s.hooks.stop == nil || !due && !s.hooks.sending
 		s.mu.Unlock()
 		if done {
 			return nil
@@ -199,7 +203,8 @@ func (s *Server) hooksChanged() {
 func (s *Server) announce(entity, on, element string, typ EventType, envelope, data map[string]any) {
 	for _, sub := range s.hooks.subscriptions {
 		if sub.Active && sub.entity == entity && sub.On == on && sub.Element == element && sub.Event == typ {
-			s.hooks.pending = append(s.hooks.pending, message{to: sub, envelope: envelope, data: data})
+			due, twice := s.storm.onWebhook(s.clock.Now())
+			s.hooks.pending = append(s.hooks.pending, message{to: sub, envelope: envelope, data: data, due: due, twice: twice})
 			s.hooksChanged()
 		}
 	}
@@ -289,31 +294,45 @@ func (s *Server) stopWebhooks() {
 	s.hooksChanged()
 }
 
-// nextDue is when the next execution starts or ends, zero if none does.
-func (s *Server) nextDue() time.Time {
+// nextDue is when the next execution starts or ends or the next webhook is sent, zero
+// if none is.
+func (s *Server) nextDue() (next time.Time) {
+	for _, m := range s.hooks.pending {
+		next = earlier(next, m.due)
+	}
 	for _, e := range s.executions {
 		switch { // they run one after another
 		case !e.startTold:
-			return e.begin
+			return earlier(next, e.begin)
 		case !e.endTold:
-			return e.end
+			return earlier(next, e.end)
 		}
 	}
-	return time.Time{}
+	return next
+}
+
+// earlier is the earlier of two times, of which zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // nextWebhook takes the call that comes next: an event, and in bulk those that wait
 // for the same subscription.
 // assumed: the events of a table in bulk share an envelope, and have no ids
 func (s *Server) nextWebhook() (Webhook, bool) {
-	if len(s.hooks.pending) == 0 {
+	now := s.clock.Now()
+	at := slices.IndexFunc(s.hooks.pending, func(m message) bool { return !m.due.After(now) })
+	if at < 0 {
 		return Webhook{}, false
 	}
-	first := s.hooks.pending[0]
-	s.hooks.pending = s.hooks.pending[1:]
+	first := s.hooks.pending[at]
+	s.hooks.pending = slices.Delete(s.hooks.pending, at, at+1)
 	if first.again != nil {
 		again := *first.again
-		again.Time = s.clock.Now()
+		again.Time = now
 		return again, true
 	}
 	sub, envelope := first.to, maps.Clone(first.envelope)
@@ -324,10 +343,11 @@ func (s *Server) nextWebhook() (Webhook, bool) {
 	if sub.PushType == "BULK" {
 		all := []map[string]any{first.data}
 		s.hooks.pending = slices.DeleteFunc(s.hooks.pending, func(m message) bool {
-			if m.to == sub {
+			together := m.to == sub && !m.due.After(now)
+			if together {
 				all = append(all, m.data)
 			}
-			return m.to == sub
+			return together
 		})
 		envelope["data"] = all
 		if sub.On != "ETL" {
@@ -342,7 +362,11 @@ func (s *Server) nextWebhook() (Webhook, bool) {
 	for name, value := range sub.Headers {
 		header.Set(name, value)
 	}
-	return Webhook{Subscription: sub.id, Target: sub.Target, Header: header, Body: body, Time: s.clock.Now()}, true
+	w := Webhook{Subscription: sub.id, Target: sub.Target, Header: header, Body: body, Time: now}
+	if !first.twice.IsZero() {
+		s.hooks.pending = append(s.hooks.pending, message{again: &w, due: first.twice})
+	}
+	return w, true
 }
 
 // post sends a call. A target has ten seconds to answer it. // assumed
