@@ -170,6 +170,7 @@ type tokenCache struct {
 	life   context.Context //nolint:containedctx // the client's; a refresh ends with it
 	end    context.CancelFunc
 	log    *slog.Logger
+	hooks  hooks
 	work   sync.WaitGroup // the refresh that is under way
 
 	mu        sync.Mutex
@@ -188,8 +189,8 @@ type fetch struct {
 	err   error
 }
 
-func newTokenCache(source TokenSource, log *slog.Logger) *tokenCache {
-	t := &tokenCache{source: source, log: log}
+func newTokenCache(source TokenSource, log *slog.Logger, hooks hooks) *tokenCache {
+	t := &tokenCache{source: source, log: log, hooks: hooks}
 	t.life, t.end = context.WithCancel(context.Background())
 	return t
 }
@@ -264,6 +265,7 @@ func (t *tokenCache) start(isEarly bool) {
 			f.err = errNoTokenInTime
 		}
 		t.settle(f, asked)
+		t.hooks.token(ctx, TokenResult{Duration: time.Since(asked), Err: f.err})
 		close(f.done)
 	})
 }

@@ -122,6 +122,9 @@ func (im *importRun) book(ctx context.Context, p *part) error {
 	b, err := im.reserve(ctx, p)
 	if err != nil {
 		p.started, err = im.refused(err, b, p.tables)
+		if err != nil {
+			im.c.hooks.importUnit(ctx, ImportUnit{State: "refused", Err: err})
+		}
 		return err
 	}
 	p.booking = b
@@ -312,6 +315,7 @@ func (b *booking) begin(ctx context.Context) error {
 
 // settle records the outcome.
 func (b *booking) settle(ctx context.Context, o Outcome) {
+	b.hooks.importUnit(ctx, ImportUnit{State: o.State.String()})
 	if !b.counted {
 		return
 	}

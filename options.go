@@ -56,6 +56,7 @@ type config struct {
 	quota    Quota
 	zone     string
 	parts    partNames
+	hooks    hooks
 
 	unprefixed, profilesV5, dryRun bool
 }
@@ -305,7 +306,7 @@ func (c *config) build() (*core, error) {
 		return nil, errors.New("actito: give one of WithRateLimit and WithLimiter")
 	}
 	k := &core{
-		base: c.base, http: c.http, ownHTTP: c.http == nil, quota: quota, zone: zone, log: c.log,
+		base: c.base, http: c.http, ownHTTP: c.http == nil, quota: quota, zone: zone, log: c.log, hooks: c.hooks,
 		headers: makeHeaders(c.agent), parts: c.parts, dryRun: c.dryRun, unprefixed: c.unprefixed, profilesV5: c.profilesV5,
 	}
 	if k.ownHTTP {
@@ -319,9 +320,9 @@ func (c *config) build() (*core, error) {
 				return k.chain.Direct(ctx, call)
 			}}
 	}
-	k.tokens = newTokenCache(c.tokens, c.log)
+	k.tokens = newTokenCache(c.tokens, c.log, c.hooks)
 	k.chain = transport.New(transport.Config{
-		Client: k.http, Tokens: k.tokens, Log: c.log,
+		Client: c.hooks.wrap(k.http), Tokens: k.tokens, Log: c.log, Attempted: c.hooks.attempted(),
 		Acquire: func(ctx context.Context, call *transport.Call) (func(), error) {
 			return limiter.Acquire(ctx, Work{
 				Op: call.Op, Class: Class(call.Class), MaxWait: call.MaxWait,

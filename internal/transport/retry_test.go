@@ -222,11 +222,11 @@ func TestAnyPolicyCanBeWaitedBy(t *testing.T) {
 				r := &retry{policy: testPolicy(), budget: &budget{left: math.Inf(1)}, tokens: &tokens{}}
 				policy(&r.policy)
 				tries := &tries{retry: r, call: &Call{Repeatable: true}, began: time.Now()}
-				for tries.made = 1; tries.again(t.Context(), &Fault{Call: tries.call, Broken: true}); tries.made++ {
+				for tries.call.made = 1; tries.again(t.Context(), &Fault{Call: tries.call, Broken: true}); tries.call.made++ {
 					require.GreaterOrEqual(t, tries.wait, time.Duration(0))
 					require.LessOrEqual(t, tries.wait, r.policy.MaxWait)
 				}
-				require.Equal(t, r.policy.Tries, tries.made)
+				require.Equal(t, r.policy.Tries, tries.call.Attempts())
 			})
 		})
 	}
