@@ -124,8 +124,7 @@ func (c *core) licence(ctx context.Context) (string, error) {
 	}
 	token, err := c.tokens.Token(ctx, 0)
 	if err != nil {
-		r := request{op: opToken, method: http.MethodGet, repeatable: true}
-		return "", r.failed(&transport.Call{Template: pathToken}, err)
+		return "", tokenFailed(err)
 	}
 	id := licenceOf(token)
 	if id == "" && !c.quota.inMemory() {
@@ -135,6 +134,15 @@ func (c *core) licence(ctx context.Context) (string, error) {
 	prefix := strings.ReplaceAll(id, "/", "_") + "/"
 	c.quota.licence.Store(&prefix)
 	return prefix, nil
+}
+
+// tokenFailed is the error of a request for a token.
+func tokenFailed(err error) error {
+	if err == nil {
+		return nil
+	}
+	r := request{op: opToken, method: http.MethodGet, repeatable: true}
+	return r.failed(&transport.Call{Template: pathToken}, err)
 }
 
 // expiresIn reads "900s", "900" or 900; anything else is the documented life.
@@ -265,7 +273,7 @@ func (t *tokenCache) start(isEarly bool) {
 			f.err = errNoTokenInTime
 		}
 		t.settle(f, asked)
-		t.hooks.token(ctx, TokenResult{Duration: time.Since(asked), Err: f.err})
+		t.hooks.token(ctx, TokenResult{Duration: time.Since(asked), Err: tokenFailed(f.err)})
 		close(f.done)
 	})
 }
@@ -303,7 +311,7 @@ func (t *tokenCache) settle(f *fetch, asked time.Time) {
 		pause = refusedPause
 	}
 	t.failed, t.notBefore = f.err, time.Now().Add(pause)
-	t.log.Warn("actito: no token", slog.Bool("refused", refused), slog.Duration("pause", pause))
+	t.log.Warn("actito: no token", slog.Bool("refused", refused), slog.Duration("wait", pause))
 }
 
 // Invalidate drops the token unless it was replaced meanwhile.

@@ -117,7 +117,7 @@ func TestHooksSeeWhyCallsFail(t *testing.T) {
 	require.Equal(t, err, w.ends[0].Err)
 	require.Equal(t, http.StatusUnauthorized, w.ends[0].Status)
 	require.Len(t, w.tokens, 1)
-	require.Error(t, w.tokens[0].Err)
+	require.ErrorIs(t, w.tokens[0].Err, actito.ErrUnauthorized)
 
 	full := newClient(t, newShop(t), actito.WithHooks(w.hooks()), actito.WithLimiter(refusing{}))
 	_, err = full.Entities.List(t.Context())

@@ -325,7 +325,7 @@ func (b *booking) settle(ctx context.Context, o Outcome) {
 	}
 	if err != nil {
 		b.log.LogAttrs(ctx, slog.LevelError, "actito: the import's outcome was not recorded; settle it with Quota.Settle",
-			slog.String("id", b.ID), slog.String("outcome", o.State.String()), slog.String("execution", o.ExecutionID), slog.Any("error", err))
+			slog.String("reservation", b.ID), slog.String("outcome", o.State.String()), slog.String("execution", o.ExecutionID), slog.Any("error", err))
 	}
 }
 

@@ -227,7 +227,7 @@ func (r *reconciliation) started(ctx context.Context, h Handle, e *Execution) {
 	}
 	if err != nil {
 		r.c.log.LogAttrs(ctx, slog.LevelError, "actito: an import was found and not recorded; settle it with Quota.Settle",
-			slog.String("id", h.ID), slog.String("execution", e.ID), slog.Any("error", err))
+			slog.String("reservation", h.ID), slog.String("execution", e.ID), slog.Any("error", err))
 	}
 }
 

@@ -95,7 +95,7 @@ func (t *tries) check(ctx context.Context, resp *http.Response, err error) (bool
 	t.last = f
 	t.maybeDone = t.maybeDone || !f.Refused()
 	t.log.LogAttrs(ctx, slog.LevelWarn, "actito: call is repeated", append(t.attrs(f),
-		slog.Int("attempt", t.call.Attempts()), slog.Duration("wait", t.wait))...)
+		slog.Int("attempts", t.call.Attempts()), slog.Duration("wait", t.wait))...)
 	return true, f
 }
 

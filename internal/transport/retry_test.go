@@ -362,7 +362,7 @@ func TestTheLogNamesRepeatsAndEndsAndNoURL(t *testing.T) {
 		log := s.log.String()
 		assert.Contains(t, log, `level=WARN msg="actito: call is repeated" op="get profile" method=GET path=/profile/{key} cause=connection status=0`)
 		assert.Contains(t, log, `cause="no answer within 1m0s"`)
-		assert.Contains(t, log, `status=503 request_id=r1 attempt=3`)
+		assert.Contains(t, log, `status=503 request_id=r1 attempts=3`)
 		assert.Contains(t, log, `level=DEBUG msg="actito: call ended" op="get profile" method=GET path=/profile/{key} attempts=4`)
 		assert.NotContains(t, log, "example.com")
 		assert.NotContains(t, log, "secret")
