@@ -414,8 +414,7 @@ func DiscoverEnvironment(ctx context.Context, apiKey string, opts ...Option) (En
 		if err == nil {
 			return env, nil
 		}
-		r := request{op: opToken, method: http.MethodGet, repeatable: true}
-		failures = append(failures, fmt.Errorf("%s: %w", env, r.failed(&transport.Call{Template: pathToken}, err)))
+		failures = append(failures, fmt.Errorf("%s: %w", env, tokenFailed(err)))
 		if ctx.Err() != nil {
 			break
 		}
