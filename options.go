@@ -389,7 +389,7 @@ func makeHeaders(agent string) headers {
 
 // DiscoverEnvironment asks each environment for a token, in the order Env0, Env1, Env3, and returns the first that
 // knows the key; the way is in use by a production client. That a key works in one environment only is assumed. Of
-// the options, WithHTTPClient, WithTimeouts, WithUserAgent and WithLogger apply.
+// the options, WithHTTPClient, WithTimeouts, WithUserAgent, WithLogger and WithHooks apply.
 func DiscoverEnvironment(ctx context.Context, apiKey string, opts ...Option) (Environment, error) {
 	if err := checkKey(apiKey); err != nil {
 		return "", err
