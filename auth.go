@@ -124,7 +124,7 @@ func (c *core) licence(ctx context.Context) (string, error) {
 	}
 	token, err := c.tokens.Token(ctx, 0)
 	if err != nil {
-		return "", tokenError(err)
+		return "", tokenFailed(err)
 	}
 	id := licenceOf(token)
 	if id == "" && !c.quota.inMemory() {
@@ -136,8 +136,8 @@ func (c *core) licence(ctx context.Context) (string, error) {
 	return prefix, nil
 }
 
-// tokenError makes this package's error of what a token cache failed with; nil if it did not.
-func tokenError(err error) error {
+// tokenFailed makes this package's error of what a token cache failed with; nil if it did not.
+func tokenFailed(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -178,6 +178,7 @@ type tokenCache struct {
 	life   context.Context //nolint:containedctx // the client's; a refresh ends with it
 	end    context.CancelFunc
 	log    *slog.Logger
+	hooks  hooks
 	work   sync.WaitGroup // the refresh that is under way
 
 	mu        sync.Mutex
@@ -196,8 +197,8 @@ type fetch struct {
 	err   error
 }
 
-func newTokenCache(source TokenSource, log *slog.Logger) *tokenCache {
-	t := &tokenCache{source: source, log: log}
+func newTokenCache(source TokenSource, log *slog.Logger, hooks hooks) *tokenCache {
+	t := &tokenCache{source: source, log: log, hooks: hooks}
 	t.life, t.end = context.WithCancel(context.Background())
 	return t
 }
@@ -272,6 +273,7 @@ func (t *tokenCache) start(isEarly bool) {
 			f.err = errNoTokenInTime
 		}
 		t.settle(f, asked)
+		t.hooks.token(ctx, TokenResult{Duration: time.Since(asked), Err: tokenFailed(f.err)})
 		close(f.done)
 	})
 }
@@ -309,7 +311,7 @@ func (t *tokenCache) settle(f *fetch, asked time.Time) {
 		pause = refusedPause
 	}
 	t.failed, t.notBefore = f.err, time.Now().Add(pause)
-	t.log.Warn("actito: no token", slog.Bool("refused", refused), slog.Duration("pause", pause))
+	t.log.Warn("actito: no token", slog.Bool("refused", refused), slog.Duration("wait", pause))
 }
 
 // Invalidate drops the token unless it was replaced meanwhile.

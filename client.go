@@ -47,6 +47,7 @@ type core struct {
 	known      sync.Map // tableKey to tableRef
 	zone       *time.Location
 	log        *slog.Logger
+	hooks      hooks
 	headers    headers
 	parts      partNames
 	dryRun     bool
@@ -226,10 +227,11 @@ type upload struct {
 
 // reply is a successful answer.
 type reply struct {
-	status int
-	header http.Header
-	body   []byte
-	stream io.ReadCloser // in place of body, with transport.Stream
+	status   int
+	header   http.Header
+	attempts int
+	body     []byte
+	stream   io.ReadCloser // in place of body, with transport.Stream
 }
 
 // CallOption changes one call. One that is nil changes nothing.
@@ -307,6 +309,18 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 	if c.unprefixed && !r.verbatim {
 		template = unprefixed(template)
 	}
+	if c.hooks == nil {
+		return c.exchange(ctx, r, template, o)
+	}
+	info, began := CallInfo{Op: r.op, Method: r.method, PathTemplate: template, Class: o.class}, time.Now()
+	ctx = c.hooks.callStart(ctx, info)
+	reply, err := c.exchange(ctx, r, template, o)
+	info.Attempts = reply.attempts
+	c.hooks.callEnd(ctx, info, CallResult{Status: reply.status, Duration: time.Since(began), Err: err})
+	return reply, err
+}
+
+func (c *Client) exchange(ctx context.Context, r *request, template string, o callOptions) (reply, error) {
 	url, err := expand(c.base+template, c.entity, r.segments)
 	if err != nil {
 		return reply{}, err
@@ -346,9 +360,9 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 		return reply{}, r.failed(call, err)
 	}
 	if r.answer == transport.Stream {
-		return reply{status: resp.StatusCode, header: resp.Header, stream: resp.Body}, nil
+		return reply{status: resp.StatusCode, header: resp.Header, attempts: call.Attempts(), stream: resp.Body}, nil
 	}
-	return reply{status: resp.StatusCode, header: resp.Header, body: call.Result()}, nil
+	return reply{status: resp.StatusCode, header: resp.Header, attempts: call.Attempts(), body: call.Result()}, nil
 }
 
 // awaitTurn waits until earlier writes to the same key have ended.

@@ -40,7 +40,7 @@ func TestALicencesNameHasNoSlash(t *testing.T) {
 	t.Parallel()
 	q, err := newQuota(Quota{})
 	require.NoError(t, err)
-	c := core{quota: q, tokens: newTokenCache(nil, nil)}
+	c := core{quota: q, tokens: newTokenCache(nil, nil, nil)}
 	c.tokens.token = Token{AccessToken: "e30.eyJsaWNlbmNlSWQiOiJhL2IifQ.e30", Expiry: time.Now().Add(time.Hour)} // {"licenceId":"a/b"}
 	c.tokens.refreshAt = c.tokens.token.Expiry
 	licence, err := c.licence(t.Context())

@@ -33,7 +33,7 @@ func (d *doctor) checkKey(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	err = tokenError(err)
+	err = tokenFailed(err)
 	d.refused = errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden)
 	if d.refused {
 		d.problem("the server refuses the key", "see below whether another environment takes it; else make a new key in Actito's UI, for New or WithAPIKeyFunc")

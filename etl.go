@@ -118,7 +118,7 @@ func (s *ETLService) encode(ctx context.Context, d Definition, r *request) error
 		if f.Local != nil {
 			s.c.log.LogAttrs(ctx, slog.LevelWarn, "actito: a stored definition does not keep the transformations that run here: "+
 				"what it is triggered with has to bring them, as rows of a table that is Transformed do, and files with the option Transformed",
-				slog.String("file", f.FileNamePattern))
+				slog.String("pattern", f.FileNamePattern))
 		}
 	}
 	if _, err := s.c.checkOrder(ctx, files, "put the files in the order that ETLs.Ordered gives",

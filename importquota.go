@@ -122,6 +122,9 @@ func (im *importRun) book(ctx context.Context, p *part) error {
 	b, err := im.reserve(ctx, p)
 	if err != nil {
 		p.started, err = im.refused(err, b, p.tables)
+		if err != nil {
+			im.c.hooks.importUnit(ctx, ImportUnit{State: "refused", Err: err})
+		}
 		return err
 	}
 	p.booking = b
@@ -312,6 +315,7 @@ func (b *booking) begin(ctx context.Context) error {
 
 // settle records the outcome.
 func (b *booking) settle(ctx context.Context, o Outcome) {
+	b.hooks.importUnit(ctx, ImportUnit{State: o.State.String()})
 	if !b.counted {
 		return
 	}
@@ -321,7 +325,7 @@ func (b *booking) settle(ctx context.Context, o Outcome) {
 	}
 	if err != nil {
 		b.log.LogAttrs(ctx, slog.LevelError, "actito: the import's outcome was not recorded; settle it with Quota.Settle",
-			slog.String("id", b.ID), slog.String("outcome", o.State.String()), slog.String("execution", o.ExecutionID), slog.Any("error", err))
+			slog.String("reservation", b.ID), slog.String("outcome", o.State.String()), slog.String("execution", o.ExecutionID), slog.Any("error", err))
 	}
 }
 

@@ -56,6 +56,7 @@ type config struct {
 	quota    Quota
 	zone     string
 	parts    partNames
+	hooks    hooks
 
 	unprefixed, profilesV5, dryRun bool
 }
@@ -305,7 +306,7 @@ func (c *config) build() (*core, error) {
 		return nil, errors.New("actito: give one of WithRateLimit and WithLimiter")
 	}
 	k := &core{
-		base: c.base, http: c.http, ownHTTP: c.http == nil, quota: quota, zone: zone, log: c.log,
+		base: c.base, http: c.http, ownHTTP: c.http == nil, quota: quota, zone: zone, log: c.log, hooks: c.hooks,
 		headers: makeHeaders(c.agent), parts: c.parts, dryRun: c.dryRun, unprefixed: c.unprefixed, profilesV5: c.profilesV5,
 	}
 	if k.ownHTTP {
@@ -319,9 +320,9 @@ func (c *config) build() (*core, error) {
 				return k.chain.Direct(ctx, call)
 			}}
 	}
-	k.tokens = newTokenCache(c.tokens, c.log)
+	k.tokens = newTokenCache(c.tokens, c.log, c.hooks)
 	k.chain = transport.New(transport.Config{
-		Client: k.http, Tokens: k.tokens, Log: c.log,
+		Client: c.hooks.wrap(k.http), Tokens: k.tokens, Log: c.log, Attempted: c.hooks.attempted(),
 		Acquire: func(ctx context.Context, call *transport.Call) (func(), error) {
 			return limiter.Acquire(ctx, Work{
 				Op: call.Op, Class: Class(call.Class), MaxWait: call.MaxWait,
@@ -388,7 +389,7 @@ func makeHeaders(agent string) headers {
 
 // DiscoverEnvironment asks each environment for a token, in the order Env0, Env1, Env3, and returns the first that
 // knows the key; the way is in use by a production client. That a key works in one environment only is assumed. Of
-// the options, WithHTTPClient, WithTimeouts, WithUserAgent and WithLogger apply.
+// the options, WithHTTPClient, WithTimeouts, WithUserAgent, WithLogger and WithHooks apply.
 //
 //actito:call GET /auth/token [documented]
 func DiscoverEnvironment(ctx context.Context, apiKey string, opts ...Option) (Environment, error) {
@@ -425,5 +426,5 @@ func (c *config) ask(ctx context.Context, env Environment, apiKey string) error 
 	if core.ownHTTP {
 		core.http.CloseIdleConnections()
 	}
-	return tokenError(err)
+	return tokenFailed(err)
 }

@@ -74,7 +74,11 @@ func (s *QuotaService) Entries(ctx context.Context, table string) ([]QuotaEntry,
 // [Free]. The id is an entry's; one that is not in the ledger can be freed, which changes nothing. See [QuotaStore] for
 // what can be settled.
 func (s *QuotaService) Settle(ctx context.Context, id string, o Outcome) error {
-	return s.c.quota.store.Settle(ctx, id, o)
+	err := s.c.quota.store.Settle(ctx, id, o)
+	if err == nil {
+		s.c.hooks.importUnit(ctx, ImportUnit{State: o.State.String()})
+	}
+	return err
 }
 
 // adjusted marks the entries of Adjust.

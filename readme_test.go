@@ -247,6 +247,7 @@ func TestTheDocumentsCodeIsTested(t *testing.T) {
 		"docs/from-v4-imports.md": {"docs_test.go"},
 		"docs/real-time.md":       {feeds},
 		"docs/several-files.md":   {"docs_imports_test.go"},
+		"docs/runbooks.md":        {"docs_runbooks_test.go"},
 		"docs/transformations.md": {"docs_imports_test.go"},
 	} {
 		var tested string

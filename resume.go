@@ -224,13 +224,14 @@ func (r *reconciliation) unknown(h Handle, err error) error {
 
 // started settles the unit of an import that was found. What became of it is certain, whatever becomes of the ledger.
 func (r *reconciliation) started(ctx context.Context, h Handle, e *Execution) {
+	r.c.hooks.importUnit(ctx, ImportUnit{State: OutcomeUsed.String()})
 	err := r.c.settle(ctx, h.ID, Used(e.ID))
 	if errors.Is(err, ErrReservationLost) {
 		err = r.count(ctx, h, e)
 	}
 	if err != nil {
 		r.c.log.LogAttrs(ctx, slog.LevelError, "actito: an import was found and not recorded; settle it with Quota.Settle",
-			slog.String("id", h.ID), slog.String("execution", e.ID), slog.Any("error", err))
+			slog.String("reservation", h.ID), slog.String("execution", e.ID), slog.Any("error", err))
 	}
 }
 
@@ -261,6 +262,7 @@ func (r *reconciliation) notStarted(ctx context.Context, h Handle) (*Execution, 
 	if err := r.c.settle(ctx, h.ID, Free()); err != nil {
 		return nil, r.unknown(h, fmt.Errorf("the list of executions does not have it, and the ledger does not free its unit: %w", err))
 	}
+	r.c.hooks.importUnit(ctx, ImportUnit{State: OutcomeFree.String()})
 	return nil, ErrNotStarted
 }
 

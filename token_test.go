@@ -86,7 +86,7 @@ func TestKeysAndTokensPrintAsRedacted(t *testing.T) {
 
 func TestOnlyTheCurrentTokenIsDropped(t *testing.T) {
 	t.Parallel()
-	cache := newTokenCache(nil, slog.New(slog.DiscardHandler))
+	cache := newTokenCache(nil, slog.New(slog.DiscardHandler), nil)
 	cache.token = Token{AccessToken: "new", Expiry: time.Now().Add(time.Hour)}
 	cache.refreshAt = cache.token.Expiry
 	cache.Invalidate("old") // refused after it was replaced
@@ -106,7 +106,7 @@ func (patientSource) Token(ctx context.Context) (Token, error) {
 func TestAnEarlyTokenIsInAHurryOnceSomebodyWaitsForIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		cache := newTokenCache(patientSource{}, slog.New(slog.DiscardHandler))
+		cache := newTokenCache(patientSource{}, slog.New(slog.DiscardHandler), nil)
 		defer cache.close()
 		cache.token = Token{AccessToken: "old", Expiry: time.Now().Add(time.Hour)}
 		cache.refreshAt = time.Now()
@@ -154,7 +154,7 @@ func (s *countedSource) Token(context.Context) (Token, error) {
 func TestWhoNeedsATokenForLongWaitsForANewOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := new(countedSource)
-		cache := newTokenCache(source, slog.New(slog.DiscardHandler))
+		cache := newTokenCache(source, slog.New(slog.DiscardHandler), nil)
 		defer cache.close()
 		get := func(left time.Duration) string {
 			token, err := cache.Token(t.Context(), left)

@@ -52,11 +52,18 @@ func (s *ExecutionService) Wait(ctx context.Context, e *Execution, opts ...CallO
 	if !(o.tolerate >= 0 && o.tolerate <= 1) {
 		return cmp.Or(e, &Execution{}), &ValidationError{Column: "Tolerate", Rule: "share", Detail: "the share must be from 0 to 1"}
 	}
+	news := e != nil && !e.Ended()
 	e, err := s.seeThrough(ctx, e, o.progress, opts)
-	if err != nil || e.tolerable(o.tolerate) {
+	if err != nil {
 		return e, err
 	}
-	return e, e.problem()
+	if !e.tolerable(o.tolerate) {
+		err = e.problem()
+	}
+	if news {
+		s.c.hooks.importEnd(ctx, e, err)
+	}
+	return e, err
 }
 
 // seeThrough returns the execution once it has ended, however it did, else an error.

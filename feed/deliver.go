@@ -223,7 +223,7 @@ func (d *drainer) judge(l *laneState, k Key, p *plan, err error) (n Note) {
 
 func (d *drainer) park(l *laneState, p *plan, parked Parked) Note {
 	d.log.LogAttrs(d.ctx, slog.LevelWarn, "feed: parked", slog.String("lane", l.name), slog.String("code", parked.Code),
-		slog.String("column", parked.Column), slog.Int64("id", p.ids[len(p.ids)-1]))
+		slog.String("column", parked.Column), slog.Int64("event", p.ids[len(p.ids)-1]))
 	parked.At = time.Now()
 	n := Note{Park: make(map[int64]Parked, len(p.ids))}
 	for _, id := range p.ids {

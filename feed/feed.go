@@ -171,7 +171,7 @@ type DeadEvent struct {
 
 // LogValue leaves out what people may be told by.
 func (d DeadEvent) LogValue() slog.Value {
-	return slog.GroupValue(slog.Int64("id", d.ID), slog.String("lane", d.Lane), slog.Bool("delete", d.Delete),
+	return slog.GroupValue(slog.Int64("event", d.ID), slog.String("lane", d.Lane), slog.Bool("delete", d.Delete),
 		slog.String("code", d.Code), slog.String("column", d.Column))
 }
 
@@ -241,7 +241,7 @@ func (f *Feed) Discard(ctx context.Context, id int64, reason string) error {
 	if err := decided("discard")(f.store.Discard(ctx, id)); err != nil {
 		return err
 	}
-	f.log.LogAttrs(ctx, slog.LevelWarn, "feed: discarded", slog.Int64("id", id), slog.String("reason", reason))
+	f.log.LogAttrs(ctx, slog.LevelWarn, "feed: discarded", slog.Int64("event", id), slog.String("reason", reason))
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
 )
 
 // limit is the link that makes an attempt wait for its turn. The turn ends with the answer; a download's, when its
@@ -14,10 +15,12 @@ type limit struct {
 }
 
 func (l *limit) RoundTrip(req *http.Request) (*http.Response, error) {
-	release, err := l.acquire(req.Context(), callOf(req))
+	c, began := callOf(req), time.Now()
+	release, err := l.acquire(req.Context(), c)
+	c.waited = time.Since(began)
 	if err != nil {
 		closeBody(req)
-		return nil, &Fault{Call: callOf(req), Local: true, Undone: true, Err: err}
+		return nil, &Fault{Call: c, Local: true, Undone: true, Err: err}
 	}
 	if release == nil {
 		release = func() {}
@@ -27,7 +30,7 @@ func (l *limit) RoundTrip(req *http.Request) (*http.Response, error) {
 		release()
 		return nil, err
 	}
-	if callOf(req).Answer != Stream {
+	if c.Answer != Stream {
 		release()
 		return resp, nil
 	}

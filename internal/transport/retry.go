@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -52,7 +53,7 @@ func (r *retry) do(ctx context.Context, req *retryablehttp.Request, c *Call) (*h
 	if r.log.Enabled(ctx, slog.LevelDebug) {
 		var f *Fault
 		errors.As(err, &f)
-		attrs := append(t.attrs(f), slog.Int("attempts", t.made), slog.Duration("duration", time.Since(t.began)))
+		attrs := append(t.attrs(f), slog.Int("attempts", t.call.Attempts()), slog.Duration("duration", time.Since(t.began)))
 		if resp != nil {
 			attrs = append(attrs, slog.Int("status", resp.StatusCode))
 		}
@@ -66,8 +67,7 @@ type tries struct {
 	*retry
 	call      *Call
 	began     time.Time
-	ended     time.Time // when the first attempt did
-	made      int
+	ended     time.Time     // when the first attempt did
 	renewed   bool          // a refused token was replaced
 	maybeDone bool          // an earlier attempt may have reached the server
 	last      *Fault        // of the latest attempt that the server or the network ended
@@ -76,7 +76,7 @@ type tries struct {
 
 // check is asked after each attempt whether there will be another.
 func (t *tries) check(ctx context.Context, resp *http.Response, err error) (bool, error) {
-	t.made++
+	atomic.AddInt32(&t.call.made, 1)
 	if err == nil && resp.StatusCode >= 300 { // http.Client saw no way to follow it
 		err = unfollowed(t.call, resp)
 	}
@@ -85,7 +85,7 @@ func (t *tries) check(ctx context.Context, resp *http.Response, err error) (bool
 	}
 	f := faultOf(err, t.call)
 	if f.Local {
-		t.made--
+		atomic.AddInt32(&t.call.made, -1)
 	} else if t.ended.IsZero() {
 		t.ended = time.Now()
 	}
@@ -95,7 +95,7 @@ func (t *tries) check(ctx context.Context, resp *http.Response, err error) (bool
 	t.last = f
 	t.maybeDone = t.maybeDone || !f.Refused()
 	t.log.LogAttrs(ctx, slog.LevelWarn, "actito: call is repeated", append(t.attrs(f),
-		slog.Int("attempt", t.made), slog.Duration("wait", t.wait))...)
+		slog.Int("attempts", t.call.Attempts()), slog.Duration("wait", t.wait))...)
 	return true, f
 }
 
@@ -115,7 +115,7 @@ func (t *tries) again(ctx context.Context, f *Fault) bool {
 	if t.call.Single || !f.transient() || !t.call.Repeatable && !f.Undone {
 		return false
 	}
-	n, most := t.made, t.policy.Tries
+	n, most := t.call.Attempts(), t.policy.Tries
 	if t.renewed {
 		n--
 	}
@@ -179,7 +179,7 @@ func (t *tries) end(ctx context.Context, err error) (*http.Response, error) {
 		merged.Err = because(f.Err, t.last.Err)
 		f = &merged
 	}
-	f.Attempts, f.Undone = t.made, undone
+	f.Attempts, f.Undone = t.call.Attempts(), undone
 	return nil, f
 }
 

@@ -222,11 +222,11 @@ func TestAnyPolicyCanBeWaitedBy(t *testing.T) {
 				r := &retry{policy: testPolicy(), budget: &budget{left: math.Inf(1)}, tokens: &tokens{}}
 				policy(&r.policy)
 				tries := &tries{retry: r, call: &Call{Repeatable: true}, began: time.Now()}
-				for tries.made = 1; tries.again(t.Context(), &Fault{Call: tries.call, Broken: true}); tries.made++ {
+				for tries.call.made = 1; tries.again(t.Context(), &Fault{Call: tries.call, Broken: true}); tries.call.made++ {
 					require.GreaterOrEqual(t, tries.wait, time.Duration(0))
 					require.LessOrEqual(t, tries.wait, r.policy.MaxWait)
 				}
-				require.Equal(t, r.policy.Tries, tries.made)
+				require.Equal(t, r.policy.Tries, tries.call.Attempts())
 			})
 		})
 	}
@@ -362,7 +362,7 @@ func TestTheLogNamesRepeatsAndEndsAndNoURL(t *testing.T) {
 		log := s.log.String()
 		assert.Contains(t, log, `level=WARN msg="actito: call is repeated" op="get profile" method=GET path=/profile/{key} cause=connection status=0`)
 		assert.Contains(t, log, `cause="no answer within 1m0s"`)
-		assert.Contains(t, log, `status=503 request_id=r1 attempt=3`)
+		assert.Contains(t, log, `status=503 request_id=r1 attempts=3`)
 		assert.Contains(t, log, `level=DEBUG msg="actito: call ended" op="get profile" method=GET path=/profile/{key} attempts=4`)
 		assert.NotContains(t, log, "example.com")
 		assert.NotContains(t, log, "secret")

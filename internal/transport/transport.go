@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -32,9 +33,14 @@ type Call struct {
 	MaxWait    time.Duration                   // the longest local wait; 0: as the context allows
 	Begin      func(ctx context.Context) error // runs just before the first byte of each attempt
 
-	token string // the one the current attempt was sent with
-	body  []byte // of the answer
+	waited time.Duration // of the current attempt, for its turn
+	made   int32         // attempts; atomic, since what is left of an attempt may still read it
+	token  string        // the one the current attempt was sent with
+	body   []byte        // of the answer
 }
+
+// Attempts is how many attempts have ended so far.
+func (c *Call) Attempts() int { return int(atomic.LoadInt32(&c.made)) }
 
 // Result is the body of a successful answer, unless that was asked for as a Stream.
 func (c *Call) Result() []byte { return c.body }
@@ -59,6 +65,8 @@ type Config struct {
 	Limits  Timeouts
 	Dated   func(date string, sent, received time.Time) // told the Date of each answer
 	Log     *slog.Logger
+
+	Attempted func(context.Context, *Call, Attempt) // told of each attempt that has ended; nil: nobody wants to know
 }
 
 // Timeouts bound the phases of one attempt.
@@ -76,11 +84,12 @@ type Chain struct {
 
 // New puts the chain together. From the outside in:
 //
-//	retry → redirects → per hop: limiter → authorization → answer → send
+//	retry → redirects → per hop: (observer →) limiter → authorization → answer → send
 //
 // retry decides on the typed error that the answer link made, and it alone answers a 401. Redirects are followed by
 // http.Client under the rules of checkRedirect, each hop paced and authorized like a first one. The limiter is
-// outside of authorization, so that a token is fetched when its call's turn has come and is fresh when it is sent.
+// outside of authorization, so that a token is fetched when its call's turn has come and is fresh when it is sent. The
+// observer sees both.
 func New(c Config) *Chain {
 	base := c.Client.Transport
 	if base == nil {
@@ -95,6 +104,9 @@ func New(c Config) *Chain {
 	paced.Timeout = 0
 	paced.CheckRedirect = checkRedirect
 	paced.Transport = &limit{acquire: c.Acquire, next: &authorize{tokens: c.Tokens, next: inner}}
+	if c.Attempted != nil {
+		paced.Transport = &observe{attempted: c.Attempted, next: paced.Transport}
+	}
 	direct := paced
 	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	direct.Transport = inner
@@ -130,6 +142,12 @@ func (ch *Chain) Direct(ctx context.Context, c *Call) (*http.Response, error) {
 }
 
 type callKey struct{}
+
+// FromContext returns the call that a request's context belongs to.
+func FromContext(ctx context.Context) (*Call, bool) {
+	c, ok := ctx.Value(callKey{}).(*Call)
+	return c, ok
+}
 
 func callOf(req *http.Request) *Call {
 	return req.Context().Value(callKey{}).(*Call)

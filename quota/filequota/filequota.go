@@ -155,11 +155,11 @@ func (s *Store) probe(o options) (err error) {
 func (o *options) judge(path, kind string) error {
 	switch kind {
 	case "tmpfs", "ramfs":
-		o.logger.Warn("the ledger of imports is in memory: a restart of the machine forgets it",
-			slog.String("path", path), slog.String("fileSystem", kind))
+		o.logger.Warn("filequota: the ledger of imports is in memory: a restart of the machine forgets it",
+			slog.String("file", path), slog.String("file_system", kind))
 	case "overlay":
-		o.logger.Warn("the ledger of imports is in a container's own layer: it ends with the container, and other containers do not see it",
-			slog.String("path", path), slog.String("fileSystem", kind))
+		o.logger.Warn("filequota: the ledger of imports is in a container's own layer: it ends with the container, and other containers do not see it",
+			slog.String("file", path), slog.String("file_system", kind))
 	case "":
 	default:
 		if !o.allowNetwork {

@@ -226,7 +226,7 @@ func (l *Limiter) hear(m message, a answer, asked time.Time) {
 		for _, back := range out.waiting {
 			back()
 		}
-		l.logger.Info("Redis answers again: calls are paced together with all others of the licence", slog.String("licence", l.licence))
+		l.logger.Info("redisquota: Redis answers again: calls are paced together with all others of the licence", slog.String("licence", l.licence))
 	}
 }
 
@@ -234,7 +234,7 @@ func (l *Limiter) hear(m message, a answer, asked time.Time) {
 func (l *Limiter) lose(err error) {
 	if l.outage == nil {
 		l.outage = &outage{waiting: map[string]context.CancelFunc{}}
-		l.logger.Warn("Redis cannot be reached: this process paces its calls alone until it answers again",
+		l.logger.Warn("redisquota: Redis cannot be reached: this process paces its calls alone until it answers again",
 			slog.String("licence", l.licence), slog.Any("error", err))
 	}
 	l.outage.tried = time.Now()
