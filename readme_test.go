@@ -246,6 +246,7 @@ func TestTheDocumentsCodeIsTested(t *testing.T) {
 		"README.md":               {"readme_test.go", feeds},
 		"docs/from-v4-imports.md": {"docs_test.go"},
 		"docs/real-time.md":       {feeds},
+		"docs/limits.md":          {"docs_limits_test.go"},
 		"docs/nightly-batches.md": {"docs_nightly_test.go"},
 		"docs/several-files.md":   {"docs_imports_test.go"},
 		"docs/transformations.md": {"docs_imports_test.go"},
