@@ -249,6 +249,7 @@ func TestTheDocumentsCodeIsTested(t *testing.T) {
 		"docs/limits.md":          {"docs_limits_test.go"},
 		"docs/nightly-batches.md": {"docs_nightly_test.go"},
 		"docs/several-files.md":   {"docs_imports_test.go"},
+		"docs/testing.md":         {"docs_testing_test.go"},
 		"docs/transformations.md": {"docs_imports_test.go"},
 	} {
 		var tested string
