@@ -244,6 +244,8 @@ func TestTheDocumentsCodeIsTested(t *testing.T) {
 	const feeds = "integration/feed_docs_test.go" // it needs a database
 	for document, source := range map[string][]string{
 		"README.md":               {"readme_test.go", feeds},
+		"docs/from-laravel.md":    {"docs_from_test.go"},
+		"docs/from-typescript.md": {"docs_from_test.go"},
 		"docs/from-v4-imports.md": {"docs_test.go"},
 		"docs/real-time.md":       {feeds},
 		"docs/limits.md":          {"docs_limits_test.go"},
