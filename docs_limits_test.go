@@ -67,7 +67,7 @@ func limitsHeld(ctx context.Context, client *actito.Client, log *slog.Logger) er
 	}
 	for _, e := range entries {
 		if e.State == "held" || e.State == "begun" && e.Lease.Before(time.Now()) {
-			log.Warn("an import whose outcome is not known", "entry", e.ID, "at", e.At, "once", e.Once)
+			log.Warn("an import whose outcome is not known", slog.String("entry", e.ID), slog.Time("at", e.At), slog.String("once", e.Once))
 		}
 	}
 	return nil
@@ -86,7 +86,7 @@ func limitsSync(ctx context.Context, client *actito.Client, log *slog.Logger) er
 	if err != nil {
 		return err
 	}
-	log.Info("imports of others", "counted", report.Counted, "without tables", len(report.Unassigned))
+	log.Info("imports of others", slog.Int("counted", report.Counted), slog.Int("without tables", len(report.Unassigned)))
 	return nil
 }
 

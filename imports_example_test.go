@@ -85,7 +85,7 @@ func ExampleDataFile() {
 	if err := os.WriteFile(path, []byte("id;name\n1;Ann\n"), 0o600); err != nil {
 		log.Fatal(err)
 	}
-	defer os.Remove(path)
+	defer func() { _ = os.Remove(path) }()
 	exampleStaged(actito.DataFile(path, actito.Named("customers.csv"), actito.SeparatedBy(';')))
 	// Output: customers.csv 1 rows
 }
