@@ -340,6 +340,22 @@ func (e sentBefore) As(target any) bool {
 	return !busy && errors.As(e.error, target)
 }
 
+// within says what an error of this library is about, and that it is the library's only once.
+func within(err error, what string, args ...any) error {
+	return &placedError{what: fmt.Sprintf(what, args...), err: err}
+}
+
+type placedError struct {
+	what string
+	err  error
+}
+
+func (e *placedError) Error() string {
+	return "actito: " + e.what + ": " + strings.TrimPrefix(e.err.Error(), "actito: ")
+}
+
+func (e *placedError) Unwrap() error { return e.err }
+
 // AlreadyStartedError is an import that was not started because one with the same [Once] key was: with other content,
 // or, without an ExecutionID, with an outcome that is not known yet. It matches [ErrAlreadyStarted].
 type AlreadyStartedError struct {

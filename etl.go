@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -169,7 +168,7 @@ func (s *ETLService) triggered(ctx context.Context, etlID string, opts []ImportO
 	case err == nil:
 		im.files = stored.Files
 	case len(im.loads) == 0:
-		return nil, fmt.Errorf("actito: which tables does ETL %s load? Its definition cannot be read, so name them with Loads: %w", etlID, err)
+		return nil, within(err, "which tables does ETL %s load? Its definition cannot be read, so name them with Loads", etlID)
 	default:
 		s.c.log.LogAttrs(ctx, slog.LevelWarn, "actito: the definition cannot be read, so that files and their transformations are not compared with it",
 			slog.String("etl", etlID), slog.Any("error", err))

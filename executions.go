@@ -5,8 +5,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -69,6 +71,27 @@ type FileResult struct {
 	Rejected int
 
 	counted bool // the server gave all four numbers
+}
+
+// String shows the execution in a line for a log: ids, status and counts.
+func (e *Execution) String() string {
+	var b strings.Builder
+	b.WriteString("execution")
+	if id := e.ids(); id != "" {
+		b.WriteString(" " + id)
+	}
+	if e.ETLID != "" {
+		b.WriteString(" of ETL " + e.ETLID)
+	}
+	fmt.Fprintf(&b, ": %s", cmp.Or(string(e.Status), "not read yet"))
+	if len(e.Files) > 0 {
+		t := e.Totals()
+		fmt.Fprintf(&b, ", %d rows read, %d created, %d updated, %d rejected", t.Read, t.Created, t.Updated, t.Rejected)
+	}
+	if len(e.Refused) > 0 {
+		fmt.Fprintf(&b, ", %d refused", len(e.Refused))
+	}
+	return b.String()
 }
 
 // Ended reports whether the execution is over.

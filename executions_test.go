@@ -346,3 +346,15 @@ func TestExecutionsAreListedWhereTheyCanBe(t *testing.T) {
 	require.Error(t, err)
 	require.NotErrorIs(t, err, actito.ErrNotFound)
 }
+
+func TestAnExecutionShowsItselfInALine(t *testing.T) {
+	t.Parallel()
+	for want, e := range map[string]*actito.Execution{
+		"execution 7 of ETL 12: not read yet":                                               {ID: "7", ETLID: "12"},
+		"execution 7: WITH_ERROR, 9 rows read, 4 created, 3 updated, 2 rejected, 1 refused": {ID: "7", Status: actito.StatusWithError, Files: []actito.FileResult{{Name: "a.csv", Read: 9, Created: 4, Updated: 3, Rejected: 2}}, Refused: make([]actito.Refusal, 1), Raw: []byte(`{"name":"ann@example.com"}`)},
+		"execution 7, 8: RUNNING":                                                           {Status: actito.StatusRunning, Parts: []*actito.Execution{{ID: "7"}, {ID: "8"}}},
+		"execution of ETL 12: DRY_RUN":                                                      {ETLID: "12", Status: actito.StatusDryRun},
+	} {
+		require.Equal(t, want, e.String())
+	}
+}

@@ -239,7 +239,7 @@ func (p *part) named(err error) error {
 	if p.of == 1 {
 		return err
 	}
-	return fmt.Errorf("actito: part %d of %d: %w", p.number, p.of, err)
+	return within(err, "part %d of %d", p.number, p.of)
 }
 
 func rowsOfParts(parts []*part) (n int) {

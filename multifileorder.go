@@ -89,7 +89,7 @@ func (c *Client) references(ctx context.Context, files []*InputFile, opts ...Cal
 	for _, t := range known {
 		t.structure, err = c.Structures.byID(ctx, t.kind, t.ID, append([]CallOption{Background()}, opts...))
 		if err != nil {
-			if err = fmt.Errorf("actito: structure of table %s: %w", t.Name, err); !hidden(err) {
+			if err = within(err, "structure of table %s", t.Name); !hidden(err) {
 				return nil, nil, err
 			}
 			unread = errors.Join(unread, err)

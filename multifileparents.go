@@ -140,8 +140,8 @@ func (s *parentSearch) lookUp(ctx context.Context, file, column string) error {
 	for _, m := range s.first {
 		there, err := s.im.c.exists(ctx, s.to, s.ReferencedAttribute, m.value)
 		if err != nil {
-			return fmt.Errorf("actito: %s: line %d: %s: looking up what it refers to in %s, which LookUpParents(-1) leaves to the server: %w",
-				file, m.line, shownColumn(column), s.to.Name, err)
+			return within(err, "%s: line %d: %s: looking up what it refers to in %s, which LookUpParents(-1) leaves to the server",
+				file, m.line, shownColumn(column), s.to.Name)
 		}
 		s.lookedUp++
 		if there {

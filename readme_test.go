@@ -244,10 +244,15 @@ func TestTheDocumentsCodeIsTested(t *testing.T) {
 	const feeds = "integration/feed_docs_test.go" // it needs a database
 	for document, source := range map[string][]string{
 		"README.md":               {"readme_test.go", feeds},
+		"docs/from-laravel.md":    {"docs_from_test.go"},
+		"docs/from-typescript.md": {"docs_from_test.go"},
 		"docs/from-v4-imports.md": {"docs_test.go"},
 		"docs/real-time.md":       {feeds},
+		"docs/limits.md":          {"docs_limits_test.go"},
+		"docs/nightly-batches.md": {"docs_nightly_test.go"},
 		"docs/several-files.md":   {"docs_imports_test.go"},
 		"docs/runbooks.md":        {"docs_runbooks_test.go"},
+		"docs/testing.md":         {"docs_testing_test.go"},
 		"docs/transformations.md": {"docs_imports_test.go"},
 	} {
 		var tested string

@@ -135,11 +135,11 @@ func (c *Client) downloadRejects(ctx context.Context, e *Execution, wanted func(
 		}
 		switch {
 		case !e.Ended():
-			return fmt.Errorf("actito: execution %s has no rejects to read before it ends: %w", e.ID, err)
+			return within(err, "execution %s has no rejects to read before it ends", e.ID)
 		case rejected == 0 && (e.Status != StatusWithError || e.Totals().Rejected > 0):
 			return nil
 		}
-		return fmt.Errorf("actito: execution %s rejected %d rows and has no file of them; its definition may lack GenerateErrorFile: %w", e.ID, rejected, err)
+		return within(err, "execution %s rejected %d rows and has no file of them; its definition may lack GenerateErrorFile", e.ID, rejected)
 	}
 	if err != nil {
 		return err

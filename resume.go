@@ -79,7 +79,7 @@ func (s *ExecutionService) Reconcile(ctx context.Context, h Handle) (*Execution,
 			if one, ok := errors.AsType[*OutcomeUnknownError](err); ok {
 				one.Handle = h
 			}
-			unknown = fmt.Errorf("actito: part %d of %d: %w", i+1, len(h.Parts), err)
+			unknown = within(err, "part %d of %d", i+1, len(h.Parts))
 		}
 	}
 	switch {

@@ -3,6 +3,7 @@ package actito_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -192,7 +193,7 @@ func TestASequenceThatCannotBeMeantSendsNothing(t *testing.T) {
 		}, `step "lines" has the same key`},
 		"bad input in the last step": {func(s *actito.Sequence) {
 			s.Steps[0].Import = []actito.ImportOption{actito.DataBytes("lines.csv", []byte("lineId,orderId\nL1\n"))}
-		}, `step "lines": actito: lines.csv: line 2`},
+		}, `actito: step "lines": lines.csv: line 2`},
 		"no foreign key tells the columns": {func(s *actito.Sequence) { s.Steps[0].After[0].Step = "customers" }, "name the columns as the edge's Column and Of"},
 		"refused rows that do not tell": {func(s *actito.Sequence) {
 			s.Steps[2].Import = []actito.ImportOption{actito.DataRows("customers.csv", all(map[string]any{"customerID": "C1", "emailAddress": "a@example.com"},
@@ -208,6 +209,7 @@ func TestASequenceThatCannotBeMeantSendsNothing(t *testing.T) {
 			report, err := b.client.ETLs.RunSequence(t.Context(), seq, actito.SaveState(func(actito.SequenceState) error { t.Error("saved"); return nil }))
 			require.ErrorIs(t, err, actito.ErrInvalid)
 			require.ErrorContains(t, err, tt.want)
+			require.Equal(t, 1, strings.Count(err.Error(), "actito: "))
 			require.NotNil(t, report)
 			b.untouched(t)
 		})

@@ -107,7 +107,7 @@ func (r *SequenceReport) err(halted, ctx error) error {
 			errs = append(errs, ctx)
 			ctx = nil // once is enough
 		case s.Err != nil:
-			errs = append(errs, fmt.Errorf("actito: step %q: %w", s.Name, s.Err))
+			errs = append(errs, within(s.Err, "step %q", s.Name))
 		}
 	}
 	return errors.Join(errs...)

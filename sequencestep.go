@@ -30,7 +30,7 @@ type stepRun struct {
 // fails names the step in an error that ends the sequence before anything is sent.
 func (s *stepRun) fails(err error) error {
 	s.report.Err = err
-	return fmt.Errorf("actito: step %q: %w", s.Name, err)
+	return within(err, "step %q", s.Name)
 }
 
 // ready checks and stages it.
