@@ -2,6 +2,7 @@ package actito_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -92,6 +93,19 @@ func TestWhoOnlyCountsChangesNoLimit(t *testing.T) {
 	require.ErrorContains(t, l.SameLimits(ask("", 12)), "1 imports of table 1 are booked under a limit of 24, and this client has one of 12")
 	now = now.Add(24 * time.Hour)
 	require.NoError(t, l.SameLimits(ask("", 12)), "nothing counts any more")
+}
+
+func TestAReservationOfALimitThatLeavesNothingIsRefused(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	all := actito.Reservation{ID: "a", Buckets: []actito.Bucket{{Name: "1", Limit: 1, Keep: 1}}, At: now, Rolling: 24 * time.Hour}
+	var l actito.Ledger
+	require.ErrorIs(t, l.Reserve(all), actito.ErrQuotaExceeded)
+	_, err := l.Count(now, actito.Reservation{ID: "x", Buckets: []actito.Bucket{{Name: "1", Limit: 1}}, At: now, Rolling: 24 * time.Hour}, "x")
+	require.NoError(t, err)
+	full, ok := errors.AsType[*actito.QuotaError](l.Reserve(all))
+	require.True(t, ok)
+	require.Equal(t, now.Add(24*time.Hour), full.ResetAt)
 }
 
 func TestCountRefusesAnIDThatIsAnothers(t *testing.T) {

@@ -151,6 +151,32 @@ func TestWhichErrorsPass(t *testing.T) {
 	}
 }
 
+func TestWhatWasInTheWayIsToldWhenTheContextEnds(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ then, want error }{
+		"instead of what the driver says": {errors.New("interrupted"), coded("40001")},
+		"but not if it went through":      {nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			tries := 0
+			err := repeat(ctx, func() error {
+				if tries++; tries == 1 {
+					return coded("40001")
+				}
+				cancel()
+				return tt.then
+			})
+			require.Equal(t, 2, tries)
+			require.ErrorIs(t, err, tt.want)
+			if tt.want != nil {
+				require.ErrorIs(t, err, context.Canceled)
+			}
+		})
+	}
+}
+
 // Some drivers of SQLite give the first argument to the placeholder that comes first, whatever its number is.
 func TestPlaceholdersComeInTheirOrder(t *testing.T) {
 	t.Parallel()
