@@ -2,11 +2,13 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -34,6 +36,19 @@ type Call struct {
 
 	token string // the one the current attempt was sent with
 	body  []byte // of the answer
+}
+
+// Credentials are what the call was sent with, which a server may say again.
+func (c *Call) Credentials() []string { return []string{c.token, c.Header.Get("Authorization")} }
+
+// holds reports whether a text is part of what was sent, or has a credential as its part.
+func (c *Call) holds(text string) bool {
+	for _, secret := range c.Credentials() {
+		if secret != "" && strings.Contains(text, secret) {
+			return true
+		}
+	}
+	return strings.Contains(c.URL, text) || bytes.Contains(c.Body, []byte(text))
 }
 
 // Result is the body of a successful answer, unless that was asked for as a Stream.
@@ -183,12 +198,12 @@ func (l *lazyBody) Close() error {
 	return l.body.Close()
 }
 
-// unwrapURL drops the error that prints the URL, key values included.
+// unwrapURL drops the error that prints the URL, key values included, and keeps what is quoted in others from being shown.
 func unwrapURL(err error) error {
 	for {
 		u, ok := err.(*url.Error) //nolint:errorlint // only the outermost layers are taken off
 		if !ok {
-			return err
+			return quiet(err)
 		}
 		err = u.Err
 	}
