@@ -13,11 +13,12 @@ import (
 
 var (
 	emailPattern = regexp.MustCompile(`[^\s"'<>=,:;()]+@[^\s"'<>=,:;()]+`)
+	tokenPattern = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+(\.[\w-]*)?`) // of a form that access tokens have
 	phonePattern = regexp.MustCompile(`\+?\d[\d ./()-]{5,}\d`)
 )
 
-// mask hides the given values, as they are and as a URL spells them, e-mail addresses and phone numbers in a text that
-// will be shown. A value within a word or number is none.
+// mask hides the given values, as they are and as a URL spells them, e-mail addresses, tokens and phone numbers in a text
+// that will be shown. A value within a word or number is none.
 func mask(s string, private []string) string {
 	var forms []string
 	for _, p := range private {
@@ -36,6 +37,7 @@ func mask(s string, private []string) string {
 		at += n
 	}
 	s = emailPattern.ReplaceAllString(b.String(), "[e-mail]")
+	s = tokenPattern.ReplaceAllString(s, "[token]")
 	return phonePattern.ReplaceAllString(s, "[number]")
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -107,109 +108,110 @@ func TestWhatAServerSaysAgainIsShownNowhere(t *testing.T) {
 	t.Parallel()
 	for name, way := range echoes {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := &faultyShop{Server: newUnlimitedShop(t)}
-			server := &echoServer{next: s.Transport()}
-			options := []actito.Option{actito.WithHTTPClient(&http.Client{Transport: server}), actito.WithLogger(newLogger(&s.log)),
-				actito.WithRetry(actito.RetryPolicy{Tries: 2, MinWait: 1, MaxWait: 1, Budget: 1})}
-			s.client = newClient(t, s.Server, options...)
-			s.customers = profilesOf[customer](t, s.client, "Customers")
-			v5 := profilesOf[customer](t, newClient(t, s.Server, append(options, actito.WithProfilesV5())...), "Customers")
-			orders, err := actito.Records[order](s.client, "Orders")
-			require.NoError(t, err)
-			_, err = s.customers.Upsert(t.Context(), customer{ID: "C1", Email: "x@example.com"})
-			require.NoError(t, err)
-			for _, table := range []string{"Customers", "Orders"} {
-				_, err = s.client.Quota.Usage(t.Context(), table)
+			synctest.Test(t, func(t *testing.T) {
+				s := &faultyShop{Server: newUnlimitedShop(t)}
+				server := &echoServer{next: s.Transport()}
+				options := []actito.Option{actito.WithHTTPClient(&http.Client{Transport: server}), actito.WithLogger(newLogger(&s.log)),
+					actito.WithRetry(actito.RetryPolicy{Tries: 2, MinWait: 1, MaxWait: 1, Budget: 1})}
+				s.client = newClient(t, s.Server, options...)
+				s.customers = profilesOf[customer](t, s.client, "Customers")
+				v5 := profilesOf[customer](t, newClient(t, s.Server, append(options, actito.WithProfilesV5())...), "Customers")
+				orders, err := actito.Records[order](s.client, "Orders")
 				require.NoError(t, err)
-			}
-			token := strings.TrimPrefix(s.Requests()[len(s.Requests())-1].Header.Get("Authorization"), "Bearer ")
-			require.NotEmpty(t, token)
-			row := customer{ID: secretKey, Email: secretEmail, FirstName: secretName, Phone: actito.Set(secretPhone),
-				Birth: actito.Set(actito.NewDate(1984, time.February, 29))}
-			rows := []string{secretKey, secretEmail, secretName, secretPhone, secretBirth}
-			file := []string{secretEmail, secretPhone} // of what is only in a file, nobody here knows the rest
-			d := actito.Definition{Name: "spring", Files: []actito.InputFile{s.customers.InputFile("c.csv", actito.Keep)}}
-			key := actito.By("customerID", secretKey)
-			server.way = way
-			for road, r := range map[string]struct {
-				carries []string
-				call    func(ctx context.Context) error
-			}{
-				"upsert":    {rows, func(ctx context.Context) error { _, err := s.customers.Upsert(ctx, row); return err }},
-				"create":    {rows, func(ctx context.Context) error { _, err := s.customers.Create(ctx, row); return err }},
-				"update":    {rows, func(ctx context.Context) error { return s.customers.Update(ctx, key, row) }},
-				"get":       {rows[:1], func(ctx context.Context) error { _, err := s.customers.Get(ctx, key); return err }},
-				"delete":    {rows[:1], func(ctx context.Context) error { return s.customers.Delete(ctx, key) }},
-				"subscribe": {rows[:1], func(ctx context.Context) error { return s.customers.Subscribe(ctx, key, "Newsletter") }},
-				"segments":  {rows[:1], func(ctx context.Context) error { _, err := s.customers.Segmentations(ctx, key); return err }},
-				"consents":  {rows[:1], func(ctx context.Context) error { _, err := s.customers.Subscriptions(ctx, key); return err }},
-				"upsert v5": {rows, func(ctx context.Context) error { _, err := v5.Upsert(ctx, row); return err }},
-				"create v5": {rows, func(ctx context.Context) error { _, err := v5.Create(ctx, row); return err }},
-				"get v5":    {rows[:1], func(ctx context.Context) error { _, err := v5.Get(ctx, key); return err }},
-				"each": {rows, func(ctx context.Context) (err error) {
-					for r := range s.customers.UpsertEach(ctx, all(row)) {
-						err = r.Err
-					}
-					return err
-				}},
-				"record": {[]string{secretKey, secretName}, func(ctx context.Context) error {
-					_, err := orders.Upsert(ctx, order{ID: secretKey, Customer: secretName})
-					return err
-				}},
-				"get record": {rows[:1], func(ctx context.Context) error { _, err := orders.Get(ctx, secretKey); return err }},
-				"list": {[]string{secretSearch}, func(ctx context.Context) error {
-					_, _, err := orders.List(ctx, actito.ListOptions{SearchField: "customerID", SearchValue: secretSearch})
-					return err
-				}},
-				"raw": {[]string{secretKey, secretName, secretSearch}, func(ctx context.Context) error {
-					return s.client.Do(ctx, actito.RawCall{Method: "POST", Path: "/x/v1/{key}", Params: map[string]string{"key": secretKey},
-						Query: url.Values{"q": {secretSearch}}, Body: map[string]any{"name": []string{secretName}}}, new(struct{ ID, Status string }))
-				}},
-				"webhook": {[]string{secretWebhook}, func(ctx context.Context) error {
-					_, err := s.client.Webhooks.Subscribe(ctx, actito.WebhookSubscription{On: actito.SourceETL, Of: "1", Event: actito.EventFinished,
-						TargetURL: "https://shop.example/hook", Headers: map[string]string{"X-Secret": secretWebhook}})
-					return err
-				}},
-				"location": {[]string{secretPass}, func(ctx context.Context) error {
-					_, err := s.client.Locations.Create(ctx, actito.Location{Name: "ours", Host: "sftp.shop.example", Password: secretPass})
-					return err
-				}},
-				"one shot": {file, func(ctx context.Context) error {
-					_, err := s.client.ETLs.RunOnce(ctx, d, s.customers.Rows("c.csv", all(row)))
-					return err
-				}},
-				"trigger": {file, func(ctx context.Context) error {
-					_, err := s.client.ETLs.Trigger(ctx, "12", actito.Loads("Customers"), s.customers.Rows("c.csv", all(row)), actito.Keep)
-					return err
-				}},
-				"execution": {file, func(ctx context.Context) error { _, err := s.client.Executions.Get(ctx, "7"); return err }},
-				"rejects": {file, func(ctx context.Context) (err error) {
-					for _, e := range s.customers.Rejects(ctx, &actito.Execution{ID: "7", Files: []actito.FileResult{{Name: "c.csv", Rejected: 1}}}) {
-						err = errors.Join(err, e)
-					}
-					return err
-				}},
-				"sequence": {file, func(ctx context.Context) error {
-					report, err := s.client.ETLs.RunSequence(ctx, actito.Sequence{Steps: []actito.Step{{Name: "customers", Definition: &d,
-						Import: []actito.ImportOption{s.customers.Rows("c.csv", all(row))}}}})
-					newLogger(&s.log).Info("sequence", slog.Any("report", report))
-					return err
-				}},
-			} {
-				server.what = r.carries
-				for range len(server.what) + 1 {
-					s.log.Reset()
-					err := r.call(t.Context())
-					if err != nil {
-						s.keepsSecrets(t, err)
-						s.showsNone(t, road, err, append(server.what, token))
-					}
-					if name != "in the request's id" {
-						break
+				_, err = s.customers.Upsert(t.Context(), customer{ID: "C1", Email: "x@example.com"})
+				require.NoError(t, err)
+				for _, table := range []string{"Customers", "Orders"} {
+					_, err = s.client.Quota.Usage(t.Context(), table)
+					require.NoError(t, err)
+				}
+				token := strings.TrimPrefix(s.Requests()[len(s.Requests())-1].Header.Get("Authorization"), "Bearer ")
+				require.NotEmpty(t, token)
+				row := customer{ID: secretKey, Email: secretEmail, FirstName: secretName, Phone: actito.Set(secretPhone),
+					Birth: actito.Set(actito.NewDate(1984, time.February, 29))}
+				rows := []string{secretKey, secretEmail, secretName, secretPhone, secretBirth}
+				file := []string{secretEmail, secretPhone} // of what is only in a file, nobody here knows the rest
+				d := actito.Definition{Name: "spring", Files: []actito.InputFile{s.customers.InputFile("c.csv", actito.Keep)}}
+				key := actito.By("customerID", secretKey)
+				server.way = way
+				for road, r := range map[string]struct {
+					carries []string
+					call    func(ctx context.Context) error
+				}{
+					"upsert":    {rows, func(ctx context.Context) error { _, err := s.customers.Upsert(ctx, row); return err }},
+					"create":    {rows, func(ctx context.Context) error { _, err := s.customers.Create(ctx, row); return err }},
+					"update":    {rows, func(ctx context.Context) error { return s.customers.Update(ctx, key, row) }},
+					"get":       {rows[:1], func(ctx context.Context) error { _, err := s.customers.Get(ctx, key); return err }},
+					"delete":    {rows[:1], func(ctx context.Context) error { return s.customers.Delete(ctx, key) }},
+					"subscribe": {rows[:1], func(ctx context.Context) error { return s.customers.Subscribe(ctx, key, "Newsletter") }},
+					"segments":  {rows[:1], func(ctx context.Context) error { _, err := s.customers.Segmentations(ctx, key); return err }},
+					"consents":  {rows[:1], func(ctx context.Context) error { _, err := s.customers.Subscriptions(ctx, key); return err }},
+					"upsert v5": {rows, func(ctx context.Context) error { _, err := v5.Upsert(ctx, row); return err }},
+					"create v5": {rows, func(ctx context.Context) error { _, err := v5.Create(ctx, row); return err }},
+					"get v5":    {rows[:1], func(ctx context.Context) error { _, err := v5.Get(ctx, key); return err }},
+					"each": {rows, func(ctx context.Context) (err error) {
+						for r := range s.customers.UpsertEach(ctx, all(row)) {
+							err = r.Err
+						}
+						return err
+					}},
+					"record": {[]string{secretKey, secretName}, func(ctx context.Context) error {
+						_, err := orders.Upsert(ctx, order{ID: secretKey, Customer: secretName})
+						return err
+					}},
+					"get record": {rows[:1], func(ctx context.Context) error { _, err := orders.Get(ctx, secretKey); return err }},
+					"list": {[]string{secretSearch}, func(ctx context.Context) error {
+						_, _, err := orders.List(ctx, actito.ListOptions{SearchField: "customerID", SearchValue: secretSearch})
+						return err
+					}},
+					"raw": {[]string{secretKey, secretName, secretSearch}, func(ctx context.Context) error {
+						return s.client.Do(ctx, actito.RawCall{Method: "POST", Path: "/x/v1/{key}", Params: map[string]string{"key": secretKey},
+							Query: url.Values{"q": {secretSearch}}, Body: map[string]any{"name": []string{secretName}}}, new(struct{ ID, Status string }))
+					}},
+					"webhook": {[]string{secretWebhook}, func(ctx context.Context) error {
+						_, err := s.client.Webhooks.Subscribe(ctx, actito.WebhookSubscription{On: actito.SourceETL, Of: "1", Event: actito.EventFinished,
+							TargetURL: "https://shop.example/hook", Headers: map[string]string{"X-Secret": secretWebhook}})
+						return err
+					}},
+					"location": {[]string{secretPass}, func(ctx context.Context) error {
+						_, err := s.client.Locations.Create(ctx, actito.Location{Name: "ours", Host: "sftp.shop.example", Password: secretPass})
+						return err
+					}},
+					"one shot": {file, func(ctx context.Context) error {
+						_, err := s.client.ETLs.RunOnce(ctx, d, s.customers.Rows("c.csv", all(row)))
+						return err
+					}},
+					"trigger": {file, func(ctx context.Context) error {
+						_, err := s.client.ETLs.Trigger(ctx, "12", actito.Loads("Customers"), s.customers.Rows("c.csv", all(row)), actito.Keep)
+						return err
+					}},
+					"execution": {file, func(ctx context.Context) error { _, err := s.client.Executions.Get(ctx, "7"); return err }},
+					"rejects": {file, func(ctx context.Context) (err error) {
+						for _, e := range s.customers.Rejects(ctx, &actito.Execution{ID: "7", Files: []actito.FileResult{{Name: "c.csv", Rejected: 1}}}) {
+							err = errors.Join(err, e)
+						}
+						return err
+					}},
+					"sequence": {file, func(ctx context.Context) error {
+						report, err := s.client.ETLs.RunSequence(ctx, actito.Sequence{Steps: []actito.Step{{Name: "customers", Definition: &d,
+							Import: []actito.ImportOption{s.customers.Rows("c.csv", all(row))}}}})
+						newLogger(&s.log).Info("sequence", slog.Any("report", report))
+						return err
+					}},
+				} {
+					server.what = r.carries
+					for range len(server.what) + 1 {
+						s.log.Reset()
+						err := r.call(t.Context())
+						if err != nil {
+							s.keepsSecrets(t, err)
+							s.showsNone(t, road, err, append([]string{token}, server.what...))
+						}
+						if name != "in the request's id" {
+							break
+						}
 					}
 				}
-			}
+			})
 		})
 	}
 }
