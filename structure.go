@@ -25,7 +25,7 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '"' {
 		return json.Unmarshal(b, (*string)(t))
 	}
-	if b = bytes.TrimSpace(b); !bytes.Equal(b, []byte("null")) && !bytes.ContainsAny(b, "[{") { // those are no text
+	if b = bytes.TrimSpace(b); !bytes.Equal(b, []byte("null")) {
 		*t = text(b)
 	}
 	return nil
