@@ -156,6 +156,7 @@ func (c *Client) Do(ctx context.Context, call RawCall, out any, opts ...CallOpti
 		r.answer = transport.Maybe
 	}
 	if call.Body != nil {
+		r.row = true
 		var err error
 		if r.body, err = json.Marshal(call.Body); err != nil {
 			return &ValidationError{Column: "Body", Rule: "json", Detail: "it cannot be encoded as JSON", Err: err}
@@ -212,6 +213,7 @@ type request struct {
 	verbatim   bool // the path is sent as it is, also with WithUnprefixedPaths
 	class      Class
 	private    []string // values that must not be shown
+	row        bool     // nor must those of body
 	order      string   // writes of the same order are sent one after another; "" for none
 	turn       *turn    // in that order, if it was taken before
 	id         string   // of what is written, where it is known before
@@ -387,23 +389,36 @@ func (r *request) awaitTurn(ctx context.Context, o callOptions) error {
 	return &BusyError{Op: r.op, Class: o.class, Wait: time.Since(began), SameKey: true, Err: ctx.Err()}
 }
 
+// secrets are what no error of the call may show, whoever says it again.
+func (r *request) secrets(call *transport.Call) []string {
+	secrets := append(slices.Clone(r.private), call.Credentials()...)
+	if r.row {
+		secrets = appendValues(secrets, r.body)
+	}
+	return secrets
+}
+
 // failed turns what the chain returned into the errors of this package.
 func (r *request) failed(call *transport.Call, err error) error {
+	private := r.secrets(call)
 	var f *transport.Fault
 	if !errors.As(err, &f) {
 		var busy *BusyError
 		if errors.As(err, &busy) {
 			return err
 		}
-		return &APIError{Op: r.op, Method: r.method, PathTemplate: call.Template, Err: err, private: r.private}
+		return &APIError{Op: r.op, Method: r.method, PathTemplate: call.Template, Err: err, private: private}
 	}
 	if f.Undone && f.Status == 0 && errors.Is(f.Err, ErrReservationLost) {
 		return f.Err
 	}
+	if f.Call != call { // the token's
+		private = append(private, f.Call.Credentials()...)
+	}
 	e := &APIError{
 		Op: f.Call.Op, Method: f.Call.Method, PathTemplate: f.Call.Template,
 		Status: f.Status, Message: f.Message, Body: f.Body, RequestID: f.RequestID,
-		Attempts: f.Attempts, RetryAfter: f.RetryAfter, Err: f.Err, private: r.private, broken: f.Broken,
+		Attempts: f.Attempts, RetryAfter: f.RetryAfter, Err: f.Err, private: private, broken: f.Broken,
 	}
 	if !f.Undone && errors.Is(f.Err, ErrBusy) {
 		e.Err = sentBefore{f.Err}

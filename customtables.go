@@ -74,7 +74,7 @@ func (t *CustomTable[T]) Upsert(ctx context.Context, record T, opts ...CallOptio
 }
 
 func (t *CustomTable[T]) upsert(record *T, _ []CallOption) (request, error) {
-	r := request{op: "upsert record", method: http.MethodPost, path: pathRecords, segments: []string{escape(t.table)}, answer: transport.Maybe}
+	r := request{op: "upsert record", method: http.MethodPost, path: pathRecords, segments: []string{escape(t.table)}, answer: transport.Maybe, row: true}
 	record, err := t.rows.applied(record)
 	if err != nil {
 		return r, err
@@ -128,7 +128,7 @@ func (t *CustomTable[T]) Get(ctx context.Context, businessKey string, opts ...Ca
 //actito:call PUT /custom-data/v4/entity/{entity}/customTable/{table}/record/{businessKey} [seen in use]
 func (t *CustomTable[T]) Update(ctx context.Context, businessKey string, record T, opts ...CallOption) error {
 	r := t.on("update record", http.MethodPut, businessKey)
-	r.answer = transport.Maybe
+	r.answer, r.row = transport.Maybe, true
 	sent, err := t.rows.applied(&record)
 	if err != nil {
 		return err

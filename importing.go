@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -265,11 +266,16 @@ func (im *importRun) send(ctx context.Context, p *part, progress *reporter) (*Ex
 		exec = decoded
 	}
 	exec.ETLID = cmp.Or(exec.ETLID, im.etlID)
-	if exec.ID = cmp.Or(exec.ID, newID(reply)); exec.ID == "" {
+	if exec.ID = cmp.Or(exec.ID, newID(reply)); !isExecutionID(exec.ID) {
 		return nil, &OutcomeUnknownError{RowsMayBeImported: true, UnitMayBeUsed: true,
 			Err: call.undecodable(reply, errors.New("it accepts the import and does not say its id"))}
 	}
 	return exec, nil
+}
+
+// isExecutionID refuses what is no id but something else that the server says: ids are logged and stand in ledgers.
+func isExecutionID(s string) bool {
+	return s != "" && len(s) <= 100 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"@<>`, r) })
 }
 
 // reporter reports the progress of an upload. The transport may still read a body when its answer is there.

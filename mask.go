@@ -1,6 +1,8 @@
 package actito
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/url"
 	"regexp"
 	"slices"
@@ -11,13 +13,15 @@ import (
 
 var (
 	emailPattern = regexp.MustCompile(`[^\s"'<>=,:;()]+@[^\s"'<>=,:;()]+`)
+	tokenPattern = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+(\.[\w-]*)?`) // of a form that access tokens have
 	phonePattern = regexp.MustCompile(`\+?\d[\d ./()-]{5,}\d`)
 )
 
-// mask hides the given values, as they are and as a URL spells them, e-mail addresses and phone numbers in a text that
-// will be shown. A value within a word or number is none.
+// mask hides the given values, as they are and as a URL spells them, e-mail addresses, tokens and phone numbers in a text
+// that will be shown. A value within a word or number is none.
 func mask(s string, private []string) string {
 	s = emailPattern.ReplaceAllString(hide(s, private), "[e-mail]")
+	s = tokenPattern.ReplaceAllString(s, "[token]")
 	return phonePattern.ReplaceAllString(s, "[number]")
 }
 
@@ -40,6 +44,39 @@ func hide(s string, private []string) string {
 		at += n
 	}
 	return b.String()
+}
+
+// appendValues appends the texts and numbers of JSON that was sent, but for the names of a row's members.
+func appendValues(values []string, body []byte) []string {
+	read := json.NewDecoder(bytes.NewReader(body))
+	read.UseNumber()
+	var sent any
+	if read.Decode(&sent) != nil {
+		return values
+	}
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			values = append(values, v)
+		case json.Number:
+			values = append(values, v.String())
+		case []any:
+			for _, one := range v {
+				walk(one)
+			}
+		case map[string]any:
+			_, attribute := v["value"]
+			_, subscription := v["subscribe"]
+			for name, one := range v {
+				if name != "name" || !attribute && !subscription {
+					walk(one)
+				}
+			}
+		}
+	}
+	walk(sent)
+	return values
 }
 
 // standsAt returns the first of the forms that stands at a place in s, with no word or number going on at its ends.

@@ -3,6 +3,7 @@ package actito
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -98,7 +99,7 @@ func isLoopback(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// WithHTTPClient sends through this client's Transport and keeps its Jar. Its Timeout bounds an attempt without file,
+// WithHTTPClient sends through this client's Transport, whose bounds of headers and versions of TLS apply, and keeps its Jar. Its Timeout bounds an attempt without file,
 // where it is shorter than that of [WithTimeouts]. Redirects, retries and phases stay the library's.
 func WithHTTPClient(h *http.Client) Option {
 	return func(c *config) error {
@@ -373,6 +374,9 @@ func newTransport(dial time.Duration) *http.Transport {
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
+
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		MaxResponseHeaderBytes: 1 << 20,
 	}
 }
 

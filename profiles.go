@@ -105,7 +105,7 @@ func (t *ProfileTable[T]) Create(ctx context.Context, row T, opts ...CallOption)
 
 // encode makes the request that sends one row. Its order is empty if the row has no key.
 func (t *ProfileTable[T]) encode(op string, row *T, update bool, opts []CallOption) (request, error) {
-	r := request{op: op, method: http.MethodPost, path: pathProfiles, segments: []string{escape(t.table)}, answer: transport.Maybe}
+	r := request{op: op, method: http.MethodPost, path: pathProfiles, segments: []string{escape(t.table)}, answer: transport.Maybe, row: true}
 	row, err := t.rows.applied(row)
 	if err != nil {
 		return r, err
@@ -219,6 +219,7 @@ func (t *ProfileTable[T]) Update(ctx context.Context, key Key, row T, opts ...Ca
 	if err != nil {
 		return err
 	}
+	r.row = true
 	sent, err := t.rows.applied(&row)
 	if err != nil {
 		return err

@@ -81,7 +81,7 @@ func (c *Client) eachRejectOf(ctx context.Context, e *Execution, part int, choos
 	if err := c.downloadRejects(ctx, e, wanted, packed); err != nil {
 		return err
 	}
-	entries, err := rejectsEntries(packed)
+	entries, err := rejectsEntries(packed, maxRejectsText)
 	if err != nil {
 		return err
 	}
@@ -155,8 +155,8 @@ func (c *Client) downloadRejects(ctx context.Context, e *Execution, wanted func(
 	return nil
 }
 
-// rejectsEntries opens an archive of rejects and refuses what no import's are.
-func rejectsEntries(packed *spool) ([]*zip.File, error) {
+// rejectsEntries opens an archive of rejects and refuses what no import's are, or holds more than most bytes.
+func rejectsEntries(packed *spool, most uint64) ([]*zip.File, error) {
 	if packed.size == 0 {
 		return nil, nil
 	}
@@ -176,8 +176,8 @@ func rejectsEntries(packed *spool) ([]*zip.File, error) {
 		if escapes(entry.Name) {
 			return nil, unreadableRejects(fmt.Errorf("the name of its file %d leads out of the archive", i+1))
 		}
-		text += min(entry.UncompressedSize64, maxRejectsText+1)
-		if text > maxRejectsText || text > rejectsRatioFree && text > maxRejectsRatio*uint64(packed.size) { //nolint:gosec // a size is not negative
+		text += min(entry.UncompressedSize64, most+1)
+		if text > most || text > rejectsRatioFree && text > maxRejectsRatio*uint64(packed.size) { //nolint:gosec // a size is not negative
 			return nil, unreadableRejects(fmt.Errorf("it is %d bytes and unpacks to %d or more, as no rejects do", packed.size, text))
 		}
 	}

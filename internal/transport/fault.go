@@ -70,7 +70,7 @@ func newFault(c *Call, resp *http.Response) *Fault {
 	f := &Fault{Call: c, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, time.Now())}
 	// assumed: no header is documented for the request's id; these two are the usual ones.
 	for _, name := range []string{"X-Request-Id", "X-Correlation-Id"} {
-		if id := resp.Header.Get(name); isID(id) {
+		if id := resp.Header.Get(name); isID(id) && !c.holds(id) {
 			f.RequestID = id
 			break
 		}
@@ -106,11 +106,12 @@ func readFault(c *Call, resp *http.Response) *Fault {
 }
 
 func notJSON(h http.Header) error {
-	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil || media == "application/json" || len(media) > 100 {
-		return errNotJSON
+	media, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	switch media { // another may be anything that was sent
+	case "text/html", "text/plain", "text/xml", "application/xml", "text/csv", "application/zip", "application/octet-stream":
+		return fmt.Errorf("%w but %s", errNotJSON, media)
 	}
-	return fmt.Errorf("%w but %s", errNotJSON, media)
+	return errNotJSON
 }
 
 // retryAfter reads seconds or a date; what makes no sense is ignored.

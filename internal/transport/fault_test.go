@@ -132,7 +132,7 @@ func TestTheIDOfARequestIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			resp, _ := answering(500, "", tt.header...)
-			assert.Equal(t, tt.want, newFault(nil, resp).RequestID)
+			assert.Equal(t, tt.want, newFault(&Call{}, resp).RequestID)
 		})
 	}
 }

@@ -71,7 +71,7 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if err != nil {
 		a.end()
-		f := &Fault{Call: c, Undone: a.asked.Load() && !a.connected.Load(), Err: a.why(unwrapURL(err))}
+		f := &Fault{Call: c, Undone: a.asked.Load() && !a.connected.Load(), Err: a.why(err)}
 		f.Broken = parent.Err() == nil && !isCertificate(err)
 		if source := failed.Load(); source != nil {
 			f.Err, f.Broken = *source, false
@@ -83,10 +83,11 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
-	if c.Answer == Stream {
+	streams := c.Answer == Stream && resp.StatusCode >= 200 && resp.StatusCode < 300 // an error is short, however slowly it comes
+	if streams {
 		a.enter(downloadStall, s.limits.Progress)
 	}
-	resp.Body = &receiving{attempt: a, body: resp.Body, stream: c.Answer == Stream}
+	resp.Body = &receiving{attempt: a, body: resp.Body, stream: streams}
 	return resp, nil
 }
 
@@ -157,7 +158,7 @@ func (a *attempt) why(err error) error {
 	if errors.As(context.Cause(a.ctx), &s) {
 		return s
 	}
-	return err
+	return unwrapURL(err)
 }
 
 // beginning is a small request body that begins once more as it is read: a connection had to be found meanwhile, and the

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -74,6 +76,7 @@ type slowly struct {
 	answer   time.Duration // before the answer
 	download time.Duration // before each byte of its body
 	body     string
+	status   int  // 0: 200
 	reopens  bool // the request's body, as net/http does on a connection that was closed meanwhile
 }
 
@@ -96,7 +99,7 @@ func (s *slowly) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := pause(req.Context(), s.answer); err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: &slowBody{req.Context(), s.download, strings.NewReader(s.body)}}, nil
+	return &http.Response{StatusCode: cmp.Or(s.status, http.StatusOK), Header: http.Header{}, Body: &slowBody{req.Context(), s.download, strings.NewReader(s.body)}}, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -179,6 +182,32 @@ func TestEachPhaseOfAnAttemptIsBounded(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestTheErrorOfADownloadHasTheTimeOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		link := &answer{next: &send{limits: testLimits, next: &slowly{status: 404, download: 20 * time.Second, body: strings.Repeat("x", 1000)}}}
+		_, err := link.RoundTrip(requestFor(t, &Call{Answer: Stream}))
+		require.Equal(t, 404, faultFrom(t, err).Status)
+		require.Equal(t, testLimits.Answer, time.Since(began))
+	})
+}
+
+func TestWhatErrorsOfTheNetworkQuoteIsHidden(t *testing.T) {
+	t.Parallel()
+	for text, shown := range map[string]string{
+		"connection reset by peer":                           "connection reset by peer",
+		`malformed HTTP response "HTTP/9 ann \"x\" C1"`:      `malformed HTTP response "…"`,
+		`failed to parse Location header "a" : parse "b": x`: `failed to parse Location header "…" : parse "…": x`,
+		`cut "in the mid`:                                    `cut "…"`,
+	} {
+		cause := errors.New(text)
+		err := unwrapURL(&url.Error{Op: "Get", URL: "https://x.example/ann", Err: cause})
+		require.EqualError(t, err, shown)
+		require.ErrorIs(t, err, cause)
 	}
 }
 

@@ -2,11 +2,13 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +43,19 @@ type Call struct {
 
 // Attempts is how many attempts have ended so far.
 func (c *Call) Attempts() int { return int(atomic.LoadInt32(&c.made)) }
+
+// Credentials are what the call was sent with, which a server may say again.
+func (c *Call) Credentials() []string { return []string{c.token, c.Header.Get("Authorization")} }
+
+// holds reports whether a text is part of what was sent, or has a credential as its part.
+func (c *Call) holds(text string) bool {
+	for _, secret := range c.Credentials() {
+		if secret != "" && strings.Contains(text, secret) {
+			return true
+		}
+	}
+	return strings.Contains(c.URL, text) || bytes.Contains(c.Body, []byte(text))
+}
 
 // Result is the body of a successful answer, unless that was asked for as a Stream.
 func (c *Call) Result() []byte { return c.body }
@@ -201,12 +216,12 @@ func (l *lazyBody) Close() error {
 	return l.body.Close()
 }
 
-// unwrapURL drops the error that prints the URL, key values included.
+// unwrapURL drops the error that prints the URL, key values included, and keeps what is quoted in others from being shown.
 func unwrapURL(err error) error {
 	for {
 		u, ok := err.(*url.Error) //nolint:errorlint // only the outermost layers are taken off
 		if !ok {
-			return err
+			return quiet(err)
 		}
 		err = u.Err
 	}
