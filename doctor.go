@@ -29,6 +29,8 @@ const checkTime = 30 * time.Second
 //
 // The report holds no key, token or value of a row, and can be pasted into a ticket. It names entities, tables,
 // attributes, ETLs, files and executions. An error is returned only if the context ended, with what was found until then.
+//
+//actito:through EntityService.List StructureService.ProfileTable StructureService.CustomTable ProfileTable.Get ETLService.Get ExecutionService.Get ExecutionService.List
 func (c *Client) Doctor(ctx context.Context, opts ...DoctorOption) (*Diagnosis, error) {
 	if c == nil || c.core == nil {
 		return nil, errNoClient

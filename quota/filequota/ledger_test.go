@@ -202,7 +202,7 @@ func TestFileSystems(t *testing.T) {
 				assert.Empty(t, log.String())
 			} else {
 				assert.Contains(t, log.String(), tt.log)
-				assert.Contains(t, log.String(), "path=/ledger")
+				assert.Contains(t, log.String(), "file=/ledger")
 			}
 			AllowNetworkFileSystem()(&o)
 			require.NoError(t, o.judge("/ledger", kind))
