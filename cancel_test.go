@@ -253,23 +253,24 @@ func TestACreateIsNotRepeatedIntoAConflict(t *testing.T) {
 }
 
 func TestAnUploadIsSentWholeAtEachAttempt(t *testing.T) {
-	t.Parallel()
-	server := newShop(t)
-	client := newClient(t, server, actito.WithRetry(actito.RetryPolicy{MinWait: 1, MaxWait: 1}))
-	server.Fail(actitotest.OpRunOnce, actitotest.Status(503), actitotest.Status(429), actitotest.Status(401))
-	customers, err := actito.Profiles[customer](client, "Customers")
-	require.NoError(t, err)
-	_, err = client.ETLs.RunOnce(t.Context(), actito.Definition{Name: "spring", Files: []actito.InputFile{customers.InputFile("c.csv", actito.Keep)}},
-		customers.Rows("c.csv", all(customer{ID: "C1", Email: "ann@example.com"}, customer{ID: "C2", Email: "bob@example.com"})))
-	require.NoError(t, err)
-	sent := server.Requests(actitotest.OpRunOnce)
-	require.Len(t, sent, 4)
-	for _, r := range sent {
-		assert.NotEmpty(t, r.Body)
-		assert.True(t, bytes.Equal(sent[0].Body, r.Body), "each attempt sends the same bytes")
-	}
-	require.Len(t, server.Imports(), 1)
-	assert.Len(t, server.Profiles("Customers"), 2)
+	inBubble(t, func(t *testing.T) {
+		server := inMemory(t)
+		client := newClient(t, server, actito.WithRetry(actito.RetryPolicy{MinWait: 1, MaxWait: 1}))
+		server.Fail(actitotest.OpRunOnce, actitotest.Status(503), actitotest.Status(429), actitotest.Status(401))
+		customers, err := actito.Profiles[customer](client, "Customers")
+		require.NoError(t, err)
+		_, err = client.ETLs.RunOnce(t.Context(), actito.Definition{Name: "spring", Files: []actito.InputFile{customers.InputFile("c.csv", actito.Keep)}},
+			customers.Rows("c.csv", all(customer{ID: "C1", Email: "ann@example.com"}, customer{ID: "C2", Email: "bob@example.com"})))
+		require.NoError(t, err)
+		sent := server.Requests(actitotest.OpRunOnce)
+		require.Len(t, sent, 4)
+		for _, r := range sent {
+			assert.NotEmpty(t, r.Body)
+			assert.True(t, bytes.Equal(sent[0].Body, r.Body), "each attempt sends the same bytes")
+		}
+		require.Len(t, server.Imports(), 1)
+		assert.Len(t, server.Profiles("Customers"), 2)
+	})
 }
 
 func TestAnEarlyRefusalOfAnUploadIsSeen(t *testing.T) {

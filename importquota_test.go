@@ -282,10 +282,11 @@ func TestAnImportIsSettledWhoeverIsGone(t *testing.T) {
 		})
 	})
 	t.Run("the ledger", func(t *testing.T) {
-		t.Parallel()
-		b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: &notedStore{lost: true}}))
-		e, err := b.oneCustomer(t.Context())
-		b.loads(t, e, err)
+		inBubble(t, func(t *testing.T) {
+			b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: &notedStore{lost: true}}))
+			e, err := b.oneCustomer(t.Context())
+			b.loads(t, e, err)
+		})
 	})
 }
 

@@ -2,6 +2,7 @@ package actito_test
 
 import (
 	"flag"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -10,6 +11,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	_ = flag.Set("rapid.checks", race.Checks(100)) // unless the command line sets it
+	_ = flag.Set("rapid.checks", strconv.Itoa(race.Less(100))) // unless the command line sets it
 	goleak.VerifyTestMain(m)
 }

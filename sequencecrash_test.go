@@ -19,6 +19,7 @@ import (
 
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
+	"github.com/actito-go/actito/internal/race"
 )
 
 var errDead = errors.New("the process is dead")
@@ -143,6 +144,9 @@ func TestASequenceSurvivesADeathAtEachContact(t *testing.T) {
 		contacts, every := 1, 1
 		if len(world) > 0 {
 			every = 3 // the time that this takes is better spent on the usual world
+		}
+		if race.Enabled {
+			every *= 5
 		}
 		for last := 0; last <= contacts; last += every { // 0: it lives
 			synctest.Test(t, func(t *testing.T) {

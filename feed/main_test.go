@@ -2,6 +2,7 @@ package feed_test
 
 import (
 	"flag"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -11,6 +12,6 @@ import (
 
 func TestMain(m *testing.M) {
 	// Unless the command line sets it: a run of the model is hundreds of steps.
-	_ = flag.Set("rapid.checks", race.Checks(24))
+	_ = flag.Set("rapid.checks", strconv.Itoa(race.Less(24)))
 	goleak.VerifyTestMain(m)
 }

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"flag"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,7 +21,7 @@ import (
 	"github.com/actito-go/actito/quota/sqlquota"
 )
 
-var killing = flag.Duration("killing", 5*time.Second, "how long to kill processes at random")
+var killing = flag.Duration("killing", race.Less(5*time.Second), "how long to kill processes at random")
 
 func TestMain(m *testing.M) {
 	serveFeed()
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	defer server.stop()
 	// Unless the command line sets them: most tests wait for a disk, and quotatest.Run makes calls in any order too.
 	_ = flag.Set("test.parallel", "8")
-	_ = flag.Set("rapid.checks", race.Checks(12))
+	_ = flag.Set("rapid.checks", strconv.Itoa(race.Less(12)))
 	m.Run()
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 	"github.com/actito-go/actito/quota/quotatest"
 )
 
-var killing = flag.Duration("killing", 5*time.Second, "how long to kill processes at random")
+var killing = flag.Duration("killing", race.Less(5*time.Second), "how long to kill processes at random")
 
 // openAt opens a ledger with a clock.
 func openAt(path string, now func() time.Time) (actito.QuotaStore, error) {
@@ -33,7 +34,7 @@ func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "ledger.js
 func TestMain(m *testing.M) {
 	quotatest.Serve(openAt)
 	serveImports()
-	_ = flag.Set("rapid.checks", race.Checks(100))
+	_ = flag.Set("rapid.checks", strconv.Itoa(race.Less(100)))
 	m.Run()
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -156,7 +157,7 @@ func (s *object) Usage(_ context.Context, bucket string) (u actito.Usage, err er
 
 func TestMain(m *testing.M) {
 	quotatest.Serve(openObject)
-	_ = flag.Set("rapid.checks", race.Checks(100))
+	_ = flag.Set("rapid.checks", strconv.Itoa(race.Less(100)))
 	m.Run()
 }
 

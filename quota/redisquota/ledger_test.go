@@ -17,10 +17,11 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/internal/race"
 	"github.com/actito-go/actito/quota/quotatest"
 )
 
-var killing = flag.Duration("killing", 5*time.Second, "how long to kill processes at random")
+var killing = flag.Duration("killing", race.Less(5*time.Second), "how long to kill processes at random")
 
 // ownClock ends the address of a ledger whose time is that of Redis.
 const ownClock = "/own clock"

@@ -3,6 +3,7 @@ package redisquota
 import (
 	"flag"
 	"os"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -16,6 +17,6 @@ func TestMain(m *testing.M) {
 	if addr := os.Getenv(victimOf); addr != "" {
 		victim(addr)
 	}
-	_ = flag.Set("rapid.checks", race.Checks(40)) // each takes a Redis in memory half a second under the race detector
+	_ = flag.Set("rapid.checks", strconv.Itoa(race.Less(40))) // each takes a Redis in memory half a second under the race detector
 	goleak.VerifyTestMain(m)
 }
