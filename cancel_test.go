@@ -254,8 +254,8 @@ func TestACreateIsNotRepeatedIntoAConflict(t *testing.T) {
 
 func TestAnUploadIsSentWholeAtEachAttempt(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		server := inMemory(t)
-		client := newClient(t, server, actito.WithRetry(actito.RetryPolicy{MinWait: 1, MaxWait: 1}))
+		b := newBulk(t, inMemory(t), actito.WithRetry(actito.RetryPolicy{MinWait: 1, MaxWait: 1}))
+		server, client := b.Server, b.client
 		server.Fail(actitotest.OpRunOnce, actitotest.Status(503), actitotest.Status(429), actitotest.Status(401))
 		customers, err := actito.Profiles[customer](client, "Customers")
 		require.NoError(t, err)
