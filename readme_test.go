@@ -99,6 +99,15 @@ func readmeRunOnce(ctx context.Context, client *actito.Client, customers *actito
 	return err
 }
 
+func readmeDoctor(ctx context.Context, client *actito.Client, customers *actito.ProfileTable[Customer], orders actito.DoctorOption, handle actito.Handle) error {
+	diagnosis, err := client.Doctor(ctx, customers, orders, actito.InspectETLs("123456"), handle)
+	if err != nil {
+		return err
+	}
+	fmt.Println(diagnosis)
+	return nil
+}
+
 func readmeFake(ctx context.Context) error {
 	server := actitotest.NewServer()
 	defer server.Close()
@@ -311,6 +320,7 @@ func TestTheREADMEsCodeRuns(t *testing.T) {
 	require.NoError(t, os.WriteFile("orders.csv", []byte("orderId,customerID\nO1,C8\n"), 0o600))
 	require.NoError(t, readmeOrdered(t.Context(), client, customers, orders))
 	require.Len(t, server.Records("Orders"), 1)
+	require.NoError(t, readmeDoctor(t.Context(), client, customers, orders, actito.Handle{}))
 }
 
 func TestTheREADMEsCodeForJobsRuns(t *testing.T) {
