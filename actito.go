@@ -23,6 +23,8 @@
 //
 // Trigger and RunOnce return an [Execution]; [ExecutionService.Wait] sees it through, and the tables' Rejects read the rows
 // that the server refused. [ETLService.Check] is the dry run, and [ExecutionService.Resume] continues after a crash.
+// [Client.Doctor] tells what a key, its rights, tables and programs lack before the first night, and [WithHooks] hands every
+// call, wait and import to metrics.
 // Package feed takes the first road for handlers, through an outbox in their own database.
 //
 // # Values

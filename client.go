@@ -433,6 +433,6 @@ func (r *request) failed(call *transport.Call, err error) error {
 func (r *request) undecodable(reply reply, err error) error {
 	return &APIError{
 		Op: r.op, Method: r.method, PathTemplate: r.path, Status: reply.status, Body: reply.body, Attempts: 1,
-		Err: fmt.Errorf("the answer has another shape than expected: %w", err), private: r.private,
+		Err: within(err, "the answer has another shape than expected"), private: r.private,
 	}
 }

@@ -114,7 +114,7 @@ func (c *csvSink) readFrom(ctx context.Context, r io.Reader) error {
 			break
 		}
 		if err != nil && c.err == nil {
-			c.err = fmt.Errorf("actito: %s: %w", c.file, err)
+			c.err = within(err, "%s", c.file)
 		}
 	}
 	return c.err

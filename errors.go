@@ -94,7 +94,7 @@ func (e *APIError) Error() string {
 		if _, ok := errors.AsType[timeoutError](e.Err); ok {
 			private = nil // of this library or package net, which know no values
 		}
-		fmt.Fprintf(&b, ": %s", mask(e.Err.Error(), private))
+		fmt.Fprintf(&b, ": %s", mask(unnamed(e.Err), private))
 	}
 	if e.RetryAfter > 0 {
 		fmt.Fprintf(&b, " (the server asks to wait %s)", e.RetryAfter)
@@ -264,7 +264,7 @@ func (e *OutcomeUnknownError) Error() string {
 		advice = "; Executions.Reconcile finds out, given the Handle of this error"
 	}
 	return fmt.Sprintf("actito: outcome unknown (rows may be imported: %t, import may count: %t): %s%s",
-		e.RowsMayBeImported, e.UnitMayBeUsed, e.Err, advice)
+		e.RowsMayBeImported, e.UnitMayBeUsed, unnamed(e.Err), advice)
 }
 
 // Is matches ErrOutcomeUnknown.
@@ -351,10 +351,13 @@ type placedError struct {
 }
 
 func (e *placedError) Error() string {
-	return "actito: " + e.what + ": " + strings.TrimPrefix(e.err.Error(), "actito: ")
+	return "actito: " + e.what + ": " + unnamed(e.err)
 }
 
 func (e *placedError) Unwrap() error { return e.err }
+
+// unnamed is the text of an error for an error that names the library itself.
+func unnamed(err error) string { return strings.TrimPrefix(fmt.Sprint(err), "actito: ") }
 
 // AlreadyStartedError is an import that was not started because one with the same [Once] key was: with other content,
 // or, without an ExecutionID, with an outcome that is not known yet. It matches [ErrAlreadyStarted].

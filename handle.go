@@ -123,7 +123,7 @@ func OnPrepared(f func(Handle) error) ImportOption {
 		}
 		im.prepared = func(h Handle) error {
 			if err := f(h); err != nil {
-				return fmt.Errorf("actito: OnPrepared ended the import: %w", err)
+				return within(err, "OnPrepared ended the import")
 			}
 			return nil
 		}

@@ -71,7 +71,7 @@ func (c *Client) references(ctx context.Context, files []*InputFile, opts ...Cal
 			continue // of a stored definition in another form
 		}
 		if t.tableRef, err = c.table(ctx, t.kind, f.Destination.TableID); err != nil {
-			if err = fmt.Errorf("actito: input file %s: %w", f.FileNamePattern, err); !hidden(err) {
+			if err = within(err, "input file %s", f.FileNamePattern); !hidden(err) {
 				return nil, nil, err
 			}
 			unread = errors.Join(unread, err)

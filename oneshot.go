@@ -3,7 +3,6 @@ package actito
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 )
 
@@ -76,7 +75,7 @@ func (c *Client) complete(ctx context.Context, d Definition) (Definition, error)
 		f.Format.Escaping = cmp.Or(f.Format.Escaping, `"`)
 		t, err := c.table(ctx, f.Destination.Table, f.Destination.TableID)
 		if err != nil {
-			return d, fmt.Errorf("actito: input file %s: %w", f.FileNamePattern, err)
+			return d, within(err, "input file %s", f.FileNamePattern)
 		}
 		f.Destination.TableID = t.ID
 	}

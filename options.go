@@ -409,12 +409,12 @@ func DiscoverEnvironment(ctx context.Context, apiKey string, opts ...Option) (En
 		if err = cfg.ask(ctx, env, apiKey); err == nil {
 			return env, nil
 		}
-		failures = append(failures, fmt.Errorf("%s: %w", env, err))
+		failures = append(failures, within(err, "%s", env))
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return "", fmt.Errorf("actito: no environment gave a token for this API key: %w", errors.Join(failures...))
+	return "", within(errors.Join(failures...), "no environment gave a token for this API key")
 }
 
 // ask asks an environment for a token.

@@ -200,7 +200,7 @@ func (r *reconciliation) search(ctx context.Context, h Handle) (*Execution, erro
 		case ctx.Err() != nil:
 			undecided = err
 		case errors.Is(err, ErrNotFound):
-			return nil, r.unknown(h, fmt.Errorf("the service does not list its executions: %w", err))
+			return nil, r.unknown(h, within(err, "the service does not list its executions"))
 		case !passing(err) || time.Since(answered) >= unansweredFor:
 			return nil, r.unknown(h, err)
 		}
@@ -260,7 +260,7 @@ func (r *reconciliation) count(ctx context.Context, h Handle, e *Execution) erro
 // notStarted frees the unit of an import that certainly did not start.
 func (r *reconciliation) notStarted(ctx context.Context, h Handle) (*Execution, error) {
 	if err := r.c.settle(ctx, h.ID, Free()); err != nil {
-		return nil, r.unknown(h, fmt.Errorf("the list of executions does not have it, and the ledger does not free its unit: %w", err))
+		return nil, r.unknown(h, within(err, "the list of executions does not have it, and the ledger does not free its unit"))
 	}
 	r.c.hooks.importUnit(ctx, ImportUnit{State: OutcomeFree.String()})
 	return nil, ErrNotStarted
@@ -284,7 +284,7 @@ func (r *reconciliation) look(ctx context.Context, h Handle) (neighbours, error)
 	for _, table := range h.Tables {
 		list, err := store.Entries(ctx, r.licence+table)
 		if err != nil {
-			return n, fmt.Errorf("the ledger cannot be read: %w", err)
+			return n, within(err, "the ledger cannot be read")
 		}
 		for _, e := range list {
 			_, id, _ := strings.Cut(e.ID, "/")

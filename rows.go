@@ -259,7 +259,7 @@ func rowsOf[T any](c *codec[T], spec *transform.Specification, name string, rows
 			n++
 			sink.start = n
 			if err != nil {
-				return fmt.Errorf("actito: %s: row %d: %w", name, n, err)
+				return within(err, "%s: row %d", name, n)
 			}
 			if err := sink.usable(ctx); err != nil {
 				return err

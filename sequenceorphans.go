@@ -213,7 +213,7 @@ func (s *stepRun) holdBack(ctx context.Context) (left bool, err error) {
 	rules := make(map[string][]orphanRule)
 	for _, edge := range s.follows {
 		if err := edge.needed.unread; err != nil {
-			return true, fmt.Errorf("which rows of step %q were not loaded is not known, so that their orphans cannot be held back: %w", edge.needed.Name, err)
+			return true, within(err, "which rows of step %q were not loaded is not known, so that their orphans cannot be held back", edge.needed.Name)
 		}
 		i := slices.IndexFunc(s.files, func(f StagedFile) bool { return f.Name == edge.own.file })
 		if values := edge.needed.rejected[edge.of]; len(values) > 0 {

@@ -125,7 +125,7 @@ func (r *sequenceRun) resume(ctx context.Context, from SequenceState) error {
 		}
 		for _, id := range was.Reserved {
 			if err := s.c.quota.store.Settle(ctx, id, Free()); err != nil {
-				return s.fails(fmt.Errorf("its reservation is not freed, by which it started if this is not the latest state: %w", err))
+				return s.fails(within(err, "its reservation is not freed, by which it started if this is not the latest state"))
 			}
 		}
 	}
@@ -183,7 +183,7 @@ func (r *sequenceRun) saveState(change func() error) error {
 		return nil
 	}
 	if r.halted == nil {
-		r.halted = fmt.Errorf("actito: SaveState ended the sequence: %w", err)
+		r.halted = within(err, "SaveState ended the sequence")
 	}
 	return r.halted
 }

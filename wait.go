@@ -161,7 +161,7 @@ func (s *ExecutionService) seePartsThrough(
 		part, err := s.seeThrough(ctx, whole.Parts[i], progress, opts)
 		whole.Parts[i] = part
 		if err != nil {
-			errs = append(errs, fmt.Errorf("part %d of %d: %w", i+1, len(whole.Parts), err))
+			errs = append(errs, within(err, "part %d of %d", i+1, len(whole.Parts)))
 		}
 	}
 	whole.combine()

@@ -2,7 +2,6 @@ package actito
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 )
@@ -40,7 +39,7 @@ func WriteCSV[T any](w io.Writer, rows iter.Seq2[T, error], opts ...ColumnOption
 	for *cols.row, err = range rows {
 		n++
 		if err != nil {
-			return fmt.Errorf("actito: row %d: %w", n, err)
+			return within(err, "row %d", n)
 		}
 		if block, _, err = cols.appendRow(block, ',', UTF8, cols.row); err != nil {
 			return atRow(err, "", n)
