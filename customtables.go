@@ -33,13 +33,7 @@ type CustomTable[T any] struct {
 // Records opens a custom table by its name or UUID. It sends nothing. Tags that cannot work fail here, with a
 // [ValidationError] that names the field.
 func Records[T any](c *Client, table string) (*CustomTable[T], error) {
-	if c == nil || c.core == nil {
-		return nil, errNoClient
-	}
-	if table == "" {
-		return nil, &ValidationError{Column: "table", Rule: "empty-table", Detail: "the custom table's name or id is empty"}
-	}
-	codec, err := newCodec[T](CustomTableType, c.zone)
+	codec, err := openTable[T](c, CustomTableType, table)
 	if err != nil {
 		return nil, err
 	}

@@ -42,13 +42,7 @@ type ProfileTable[T any] struct {
 // Profiles opens a profile table by its name (case-sensitive) or numeric id. It sends nothing. Tags that cannot work
 // fail here, with a [ValidationError] that names the field.
 func Profiles[T any](c *Client, table string) (*ProfileTable[T], error) {
-	if c == nil || c.core == nil {
-		return nil, errNoClient
-	}
-	if table == "" {
-		return nil, &ValidationError{Column: "table", Rule: "empty-table", Detail: "the profile table's name or id is empty"}
-	}
-	codec, err := newCodec[T](ProfileTableType, c.zone)
+	codec, err := openTable[T](c, ProfileTableType, table)
 	if err != nil {
 		return nil, err
 	}

@@ -76,6 +76,17 @@ type member struct {
 	v reflect.Value
 }
 
+// openTable makes the codec of a table's rows. It sends nothing.
+func openTable[T any](c *Client, kind TableType, table string) (*codec[T], error) {
+	if c == nil || c.core == nil {
+		return nil, errNoClient
+	}
+	if table == "" {
+		return nil, &ValidationError{Column: "table", Rule: "empty-table", Detail: "the " + kind.words() + "'s name or id is empty"}
+	}
+	return newCodec[T](kind, c.zone)
+}
+
 // newCodec reads the tags of T. Its errors name the field and what to do about it.
 func newCodec[T any](table TableType, loc *time.Location) (*codec[T], error) {
 	c := &codec[T]{schema: schema{table: table, byName: map[string]*field{}}, loc: loc}

@@ -17,9 +17,9 @@ type exampleCustomer struct {
 }
 
 // exampleImport imports customers.csv, two of whose rows the server rejects.
-func exampleImport(ctx context.Context, client *actito.Client, customers *actito.ProfileTable[exampleCustomer], csv string) (*actito.Execution, error) {
+func exampleImport(ctx context.Context, client *actito.Client, customers *actito.ProfileTable[exampleCustomer]) (*actito.Execution, error) {
 	exec, err := client.ETLs.RunOnce(ctx, actito.Definition{Name: "customers", Files: []actito.InputFile{customers.InputFile("customers.csv")}},
-		actito.DataBytes("customers.csv", []byte(csv)))
+		actito.DataBytes("customers.csv", []byte(exampleCSV)))
 	if err != nil {
 		return exec, err
 	}
@@ -34,7 +34,7 @@ func ExampleProfileTable_Rejects() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	exec, err := exampleImport(ctx, client, customers, exampleCSV)
+	exec, err := exampleImport(ctx, client, customers)
 	if !errors.Is(err, actito.ErrRowsRejected) {
 		log.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func ExampleExecutionService_Summarize() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	exec, err := exampleImport(ctx, client, customers, exampleCSV)
+	exec, err := exampleImport(ctx, client, customers)
 	var failed *actito.ImportError
 	if errors.As(err, &failed) {
 		fmt.Println(failed.Summary())
@@ -80,7 +80,7 @@ func ExampleExecutionService_WriteRepair() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	exec, err := exampleImport(ctx, client, customers, exampleCSV)
+	exec, err := exampleImport(ctx, client, customers)
 	if !errors.Is(err, actito.ErrRowsRejected) {
 		log.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func ExampleProfileTable_Repair() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	exec, err := exampleImport(ctx, client, customers, exampleCSV)
+	exec, err := exampleImport(ctx, client, customers)
 	if !errors.Is(err, actito.ErrRowsRejected) {
 		log.Fatal(err)
 	}
