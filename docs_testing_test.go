@@ -3,6 +3,8 @@ package actito_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"testing"
@@ -91,6 +93,25 @@ func TestASignupSurvivesASlowService(t *testing.T) {
 		}
 		if calls := server.Requests(actitotest.OpProfileUpsert); len(calls) != 3 || len(server.Profiles("Customers")) != 1 {
 			t.Fatal(len(calls), "calls")
+		}
+	})
+}
+
+func TestTheJobGetsThroughAStorm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, client := newActito(t)
+		server.Storm(actitotest.Storm{Seed: 7, Rate: 0.1, Except: []actitotest.StormKind{actitotest.StormPage}})
+		t.Cleanup(func() { t.Log(server.StormReport()) }) // the seed, and what went wrong
+		failed := 0
+		for n := range 50 {
+			if err := signUp(t.Context(), client, Customer{ID: fmt.Sprint("C", n), Email: fmt.Sprintf("c%d@example.com", n)}); err != nil {
+				failed++
+			}
+		}
+		server.Calm() // keys are valid again, and webhooks that waited are sent
+		if kept := len(server.Profiles("Customers")); kept < 50-failed {
+			t.Fatal(kept, "kept,", failed, "failed")
 		}
 	})
 }
@@ -256,4 +277,20 @@ func TestMyOutbox(t *testing.T) {
 	feedtest.Run(t, func(*testing.T) feedtest.Outbox {
 		return feedtest.NewMemory().Outbox() // a store of yours, and what begins a transaction
 	})
+}
+
+func recorded(key, entity string, file io.Writer) (*actito.Client, error) {
+	recorder := actitotest.NewRecorder(http.DefaultTransport, file)
+	client, err := actito.New(key, entity, actito.WithEnvironment(actito.Env3),
+		actito.WithHTTPClient(&http.Client{Transport: recorder}))
+	return client, err
+}
+
+func TestARecordedClientIsMade(t *testing.T) {
+	t.Parallel()
+	client, err := recorded("key", "MyEntity", io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = client.Close()
 }
