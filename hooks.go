@@ -32,7 +32,7 @@ type Hooks struct {
 	// ImportUnit is told what became of the day's import that was reserved for an import, or for a part of one, in each
 	// table that it loads.
 	ImportUnit func(ctx context.Context, u ImportUnit)
-	// ImportEnd is told of each import whose end [ExecutionService.Wait] saw, by every wait for it.
+	// ImportEnd is told of each import whose end [ExecutionService.Wait] or [ExecutionService.Resume] saw, by every one of them.
 	ImportEnd func(ctx context.Context, r ImportResult)
 	// Transport wraps what sends, once, in [New], below pace, tokens and repeats: one RoundTrip is one request on the wire, those for
 	// tokens included. [CallFromContext] knows the call by the request's context.
