@@ -66,3 +66,18 @@ func TestEachHookEndsUnderItsOwnContextTheLastFirst(t *testing.T) {
 	require.Panics(t, func() { _ = three.Do(t.Context(), actito.RawCall{Path: "/x"}, nil) })
 	require.Equal(t, want, told, "what was not started does not end")
 }
+
+func TestTheLedgerKnowsBeforeAHookThatPanics(t *testing.T) {
+	t.Parallel()
+	b := newBulk(t, inMemory(t), actito.WithHooks(actito.Hooks{
+		ImportUnit: func(context.Context, actito.ImportUnit) { panic("a hook's own fault") },
+	}))
+	require.Panics(t, func() {
+		_, _ = b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named, actito.Keep)),
+			actito.DataBytes("customers.csv", []byte("customerID,emailAddress,firstName\nC1,ann@example.com,Ann\n")))
+	})
+	usage, err := b.client.Quota.Usage(t.Context(), "Customers")
+	require.NoError(t, err)
+	require.Equal(t, 1, usage.Used)
+	require.Zero(t, usage.Held)
+}
