@@ -314,12 +314,8 @@ func (c *Client) send(ctx context.Context, r *request, opts []CallOption) (reply
 	if c.hooks == nil {
 		return c.exchange(ctx, r, template, o)
 	}
-	info, began := CallInfo{Op: r.op, Method: r.method, PathTemplate: template, Class: o.class}, time.Now()
-	ctx = c.hooks.callStart(ctx, info)
-	reply, err := c.exchange(ctx, r, template, o)
-	info.Attempts = reply.attempts
-	c.hooks.callEnd(ctx, info, CallResult{Status: reply.status, Duration: time.Since(began), Err: err})
-	return reply, err
+	info := CallInfo{Op: r.op, Method: r.method, PathTemplate: template, Class: o.class}
+	return c.hooks.around(ctx, info, func(ctx context.Context) (reply, error) { return c.exchange(ctx, r, template, o) })
 }
 
 func (c *Client) exchange(ctx context.Context, r *request, template string, o callOptions) (reply, error) {

@@ -207,7 +207,7 @@ func (d *doctor) run(ctx context.Context, check doctorCheck) {
 	d.current = check.name
 	for _, need := range check.needs {
 		if d.failed[need] {
-			d.skip("it needs the check of the " + need + ", which found a problem or was skipped")
+			d.needs(need)
 			return
 		}
 	}
@@ -227,6 +227,9 @@ func (d *doctor) ok(found, advice string)      { d.add(DoctorOK, found, advice) 
 func (d *doctor) warning(found, advice string) { d.add(DoctorWarning, found, advice) }
 func (d *doctor) problem(found, advice string) { d.add(DoctorProblem, found, advice) }
 func (d *doctor) skip(why string)              { d.add(DoctorSkipped, why, "") }
+func (d *doctor) needs(check string) {
+	d.skip("it needs the check of the " + check + ", which found a problem or was skipped")
+}
 
 func (d *doctor) add(l DoctorLevel, found, advice string) {
 	if l >= DoctorProblem {

@@ -272,6 +272,14 @@ func (d *doctor) checkProfilesAPI(ctx context.Context) error {
 		d.skip("it needs a profile table: give one to Doctor")
 		return nil
 	}
+	if !d.failed["path form"] { // else the other form is looked at all the same
+		for _, need := range []string{"entity", d.tables[at].check()} {
+			if d.failed[need] {
+				d.needs(need)
+				return nil
+			}
+		}
+	}
 	table, key := d.tables[at].name, cmp.Or(d.known, ByID("0")) // assumed: no profile has this id
 	segment, err := key.segment()
 	if err != nil {

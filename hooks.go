@@ -20,7 +20,8 @@ type Hooks struct {
 	// CallStart is told of each call, before any wait. The context that it returns is the call's, so that spans nest; nil
 	// changes nothing. A call has many attempts or none.
 	CallStart func(ctx context.Context, c CallInfo) context.Context
-	// CallEnd is told how it ended, under the context of CallStart. A download ends with its headers.
+	// CallEnd is told once how each call ended, under the context that CallStart of the same Hooks returned: also when it
+	// was not sent, or panicked. A download ends with its headers.
 	CallEnd func(ctx context.Context, c CallInfo, r CallResult)
 	// Attempt is told of each attempt of a call when it has ended, redirects apart, and of one that was not sent, since its
 	// turn would have come too late or there was no token.
@@ -31,7 +32,7 @@ type Hooks struct {
 	// ImportUnit is told what became of the day's import that was reserved for an import, or for a part of one, in each
 	// table that it loads.
 	ImportUnit func(ctx context.Context, u ImportUnit)
-	// ImportEnd is told of each import whose end [ExecutionService.Wait] saw, by every wait for it.
+	// ImportEnd is told of each import whose end [ExecutionService.Wait] or [ExecutionService.Resume] saw, by every one of them.
 	ImportEnd func(ctx context.Context, r ImportResult)
 	// Transport wraps what sends, once, in [New], below pace, tokens and repeats: one RoundTrip is one request on the wire, those for
 	// tokens included. [CallFromContext] knows the call by the request's context.
@@ -51,7 +52,7 @@ type CallInfo struct {
 type CallResult struct {
 	Status   int // of the last answer; 0 if there was none
 	Duration time.Duration
-	Err      error // as the caller gets it; nil: it succeeded
+	Err      error // as the caller gets it; nil: it succeeded, though what it answered may yet have another shape than expected
 }
 
 // Attempt is one attempt of a call.
@@ -86,7 +87,8 @@ type ImportResult struct {
 	Err      error     // as Wait returns it; nil: it succeeded, or what was rejected is tolerated
 }
 
-// WithHooks tells h what the client does. Given more than once, all are told, in order.
+// WithHooks tells h what the client does. Given more than once, all are told, in order, and of ends of calls the last first,
+// so that spans nest.
 func WithHooks(h Hooks) Option {
 	return func(c *config) error {
 		c.hooks = append(c.hooks, h)
@@ -110,28 +112,32 @@ func infoOf(c *transport.Call) CallInfo {
 // hooks are all that were given.
 type hooks []Hooks
 
-func (all hooks) callStart(ctx context.Context, c CallInfo) context.Context {
-	for _, h := range all {
-		if h.CallStart == nil {
-			continue
-		}
+// around makes a call within all hooks. Each is told of its end under its own context, however that comes.
+func (all hooks) around(ctx context.Context, c CallInfo, call func(context.Context) (reply, error)) (r reply, err error) {
+	if len(all) == 0 {
+		return call(ctx)
+	}
+	h, began := all[0], time.Now()
+	if h.CallStart != nil {
 		if own := h.CallStart(ctx, c); own != nil {
 			ctx = own
 		}
 	}
-	return ctx
+	if h.CallEnd != nil {
+		err = errPanicked
+		defer func() {
+			result := CallResult{Status: r.status, Duration: time.Since(began), Err: err}
+			c.Attempts = r.attempts
+			if api, ok := errors.AsType[*APIError](err); ok {
+				result.Status, c.Attempts = api.Status, api.Attempts
+			}
+			h.CallEnd(ctx, c, result)
+		}()
+	}
+	return all[1:].around(ctx, c, call)
 }
 
-func (all hooks) callEnd(ctx context.Context, c CallInfo, r CallResult) {
-	if api, ok := errors.AsType[*APIError](r.Err); ok {
-		r.Status, c.Attempts = api.Status, api.Attempts
-	}
-	for _, h := range all {
-		if h.CallEnd != nil {
-			h.CallEnd(ctx, c, r)
-		}
-	}
-}
+var errPanicked = errors.New("actito: the call panicked")
 
 // attempted is nil if nobody wants to know.
 func (all hooks) attempted() func(context.Context, *transport.Call, transport.Attempt) {

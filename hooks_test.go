@@ -167,6 +167,26 @@ func TestHooksSeeWhatBecomesOfImports(t *testing.T) {
 	require.Equal(t, []actito.ImportUnit{{State: "used"}, {State: "held"}, {State: "refused", Err: full}, {State: "free"}, {State: "free"}}, w.units)
 }
 
+func TestHooksSeeTheEndOfAnImportThatRanWhileNobodyWaited(t *testing.T) {
+	t.Parallel()
+	var w watcher
+	b := newBulk(t, inMemory(t), actito.WithHooks(w.hooks()))
+	var handle actito.Handle
+	in := b.customers.InputFile("customers.csv", named, actito.Keep)
+	exec, err := b.client.ETLs.RunOnce(t.Context(), once(in), actito.OnPrepared(func(h actito.Handle) error { handle = h; return nil }),
+		actito.DataBytes("customers.csv", []byte("customerID,emailAddress,firstName\nC1,ann@example.com,Ann\n")))
+	require.NoError(t, err)
+	for exec, err = b.client.Executions.Get(t.Context(), exec.ID); err == nil && !exec.Ended(); {
+		exec, err = b.client.Executions.Get(t.Context(), exec.ID)
+	}
+	require.NoError(t, err)
+	require.Empty(t, w.imports)
+	_, err = b.client.Executions.Resume(t.Context(), handle)
+	require.NoError(t, err)
+	require.Len(t, w.imports, 1)
+	require.Equal(t, 1, w.imports[0].Created)
+}
+
 func TestHooksThatReturnNilChangeNothing(t *testing.T) {
 	t.Parallel()
 	client := answering(t, http.StatusOK, "", "{}", actito.WithHooks(actito.Hooks{

@@ -315,7 +315,7 @@ func (b *booking) begin(ctx context.Context) error {
 
 // settle records the outcome.
 func (b *booking) settle(ctx context.Context, o Outcome) {
-	b.hooks.importUnit(ctx, ImportUnit{State: o.State.String()})
+	defer b.hooks.importUnit(ctx, ImportUnit{State: o.State.String()}) // after the ledger: a hook may panic
 	if !b.counted {
 		return
 	}

@@ -26,7 +26,7 @@ func (s *ExecutionService) Resume(ctx context.Context, h Handle, opts ...CallOpt
 	if e == nil {
 		return nil, err
 	}
-	e, failed := s.c.Entity(h.Entity).Executions.Wait(ctx, e, opts...)
+	e, failed := s.c.Entity(h.Entity).Executions.wait(ctx, e, true, opts)
 	if err != nil {
 		return e, errors.Join(err, failed)
 	}
@@ -224,7 +224,7 @@ func (r *reconciliation) unknown(h Handle, err error) error {
 
 // started settles the unit of an import that was found. What became of it is certain, whatever becomes of the ledger.
 func (r *reconciliation) started(ctx context.Context, h Handle, e *Execution) {
-	r.c.hooks.importUnit(ctx, ImportUnit{State: OutcomeUsed.String()})
+	defer r.c.hooks.importUnit(ctx, ImportUnit{State: OutcomeUsed.String()}) // after the ledger: a hook may panic
 	err := r.c.settle(ctx, h.ID, Used(e.ID))
 	if errors.Is(err, ErrReservationLost) {
 		err = r.count(ctx, h, e)

@@ -48,11 +48,15 @@ func WaitProgress(f func(*Execution)) CallOption { return func(o *callOptions) {
 //
 //actito:through ExecutionService.Get
 func (s *ExecutionService) Wait(ctx context.Context, e *Execution, opts ...CallOption) (*Execution, error) {
+	return s.wait(ctx, e, e != nil && !e.Ended(), opts)
+}
+
+// wait tells the hooks of the end if that is news.
+func (s *ExecutionService) wait(ctx context.Context, e *Execution, news bool, opts []CallOption) (*Execution, error) {
 	o := collect(Polling, opts)
 	if !(o.tolerate >= 0 && o.tolerate <= 1) {
 		return cmp.Or(e, &Execution{}), &ValidationError{Column: "Tolerate", Rule: "share", Detail: "the share must be from 0 to 1"}
 	}
-	news := e != nil && !e.Ended()
 	e, err := s.seeThrough(ctx, e, o.progress, opts)
 	if err != nil {
 		return e, err

@@ -1,6 +1,7 @@
 package otel
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -50,7 +51,14 @@ func (r *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		r.active.Add(ctx, -1, open)
 		r.requestDuration.Record(ctx, time.Since(began).Seconds(), metric.WithAttributes(append(attrs, result...)...))
 	}
+	returned := false
+	defer func() {
+		if !returned { // it panics: the request is off the wire all the same
+			end(0, errPanicked)
+		}
+	}()
 	resp, err := r.next.RoundTrip(req.WithContext(ctx))
+	returned = true
 	if err != nil || resp == nil || resp.Body == nil { // a RoundTripper that gives less is the library's to judge
 		end(0, err)
 		return resp, err
@@ -58,6 +66,8 @@ func (r *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp.Body = &body{ReadCloser: resp.Body, end: sync.OnceFunc(func() { end(resp.StatusCode, nil) })}
 	return resp, nil
 }
+
+var errPanicked = errors.New("otel: the RoundTripper panicked")
 
 func port(req *http.Request) int {
 	if port, err := strconv.Atoi(req.URL.Port()); err == nil {

@@ -25,17 +25,13 @@ func (l *limit) RoundTrip(req *http.Request) (*http.Response, error) {
 	if release == nil {
 		release = func() {}
 	}
+	ended := release
+	defer func() { ended() }() // also if a RoundTripper or BeforeSend of the user panics
 	resp, err := l.next.RoundTrip(req)
-	if err != nil {
-		release()
-		return nil, err
+	if err == nil && c.Answer == Stream {
+		resp.Body, ended = &released{ReadCloser: resp.Body, release: release}, func() {}
 	}
-	if c.Answer != Stream {
-		release()
-		return resp, nil
-	}
-	resp.Body = &released{ReadCloser: resp.Body, release: release}
-	return resp, nil
+	return resp, err
 }
 
 type released struct {

@@ -3,8 +3,8 @@
 //
 //	go run ./actitotest/cmd/fake-actito -addr 127.0.0.1:8085 -entity MyEntity
 //
-// It prints the base URL and an API key, and starts with an empty profile table
-// Customers and an empty custom table Orders.
+// It prints the base URL and an API key, and starts with empty tables: Customers and
+// Orders, and Scratch and ScratchOrders for the conformance suite.
 package main
 
 import (
@@ -87,5 +87,18 @@ func addTables(fake *actitotest.Server, entity string) {
 		ForeignKeys: []actitotest.ForeignKey{
 			{Name: "link-to-customer", Attribute: "customerID", Table: "Customers", Referenced: "customerID", Cascade: true},
 		},
+	})
+	fake.AddProfileTable(entity, actitotest.Table{
+		Name: "Scratch",
+		Attributes: []actitotest.Attribute{
+			{Name: "emailAddress", Type: "EMAIL_ADDRESS", Unique: true, Mandatory: true},
+			{Name: "firstName", Type: "FIRSTNAME"},
+		},
+		Subscriptions: []string{"Newsletter"},
+		Segmentations: []actitotest.Segmentation{{Name: "Activity", Categories: []string{"Active"}}},
+	})
+	fake.AddCustomTable(entity, actitotest.Table{
+		Name: "ScratchOrders", Type: "DATA", PrimaryKey: "orderId",
+		Attributes: []actitotest.Attribute{{Name: "orderId", Type: "STRING"}, {Name: "status", Type: "STRING"}},
 	})
 }
