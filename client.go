@@ -427,8 +427,14 @@ func (r *request) failed(call *transport.Call, err error) error {
 
 // undecodable is a success whose body is JSON but not what was expected.
 func (r *request) undecodable(reply reply, err error) error {
+	private := slices.Clone(r.private)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // it quotes numbers
+		if _, number, quoted := strings.Cut(wrong.Value, " "); quoted {
+			private = append(private, number)
+		}
+	}
 	return &APIError{
 		Op: r.op, Method: r.method, PathTemplate: r.path, Status: reply.status, Body: reply.body, Attempts: 1,
-		Err: within(err, "the answer has another shape than expected"), private: r.private,
+		Err: within(err, "the answer has another shape than expected"), private: private,
 	}
 }

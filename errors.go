@@ -1,6 +1,7 @@
 package actito
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -110,6 +111,12 @@ func (e *APIError) Error() string {
 
 // GoString keeps %#v from printing the body and the message.
 func (e *APIError) GoString() string { return fmt.Sprintf("&actito.APIError{%q}", e.Error()) }
+
+// MarshalJSON writes what LogValue shows: a log in JSON must not hold the body and the message either.
+func (e APIError) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"op": e.Op, "method": e.Method, "path": e.PathTemplate, "status": e.Status,
+		"attempts": e.Attempts, "request_id": e.RequestID, "error": e.Error()})
+}
 
 // timeoutError is what errors of the network are, whether they are timeouts or not.
 type timeoutError interface {

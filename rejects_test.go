@@ -255,6 +255,7 @@ func TestBrokenRejectsFilesAreErrors(t *testing.T) {
 		"a name of Windows":     archive(t, `a\..\o.csv`, "orderId,errorCode,errorColumn\n"),
 		"a name with a drive":   archive(t, "C:o.csv", "orderId,errorCode,errorColumn\n"),
 		"a name in two lines":   archive(t, "o\n.csv", "orderId,errorCode,errorColumn\n"),
+		"a name with NUL":       archive(t, "o\x00.csv", "orderId,errorCode,errorColumn\n"),
 		"a bomb":                archive(t, "o.csv", "orderId,errorCode,errorColumn\n"+strings.Repeat("O1,E,x\n", 10<<20)),
 		"a forged size":         forged(archive(t, "o.csv", "orderId,errorCode,errorColumn\nO1,E,x\n")),
 		"a quote without end":   archive(t, "o.csv", "orderId,errorCode,errorColumn\n\"O1,E,x\n"),

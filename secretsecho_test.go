@@ -100,7 +100,7 @@ var echoes = map[string]func(*http.Request, string) (*http.Response, error){
 		return nil, fmt.Errorf("gateway: %w", &url.Error{Op: "Get", URL: req.URL.String() + "?" + what, Err: io.ErrUnexpectedEOF})
 	},
 	"in a body that breaks": func(req *http.Request, what string) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Request: req, Body: breaking{fmt.Errorf("bad trailer key %q", what)}}, nil
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Request: req, Body: breaking{fmt.Errorf("bad trailer key %q", what)}}, nil
 	},
 }
 
@@ -108,6 +108,7 @@ func TestWhatAServerSaysAgainIsShownNowhere(t *testing.T) {
 	t.Parallel()
 	for name, way := range echoes {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &faultyShop{Server: newUnlimitedShop(t)}
 				server := &echoServer{next: s.Transport()}
