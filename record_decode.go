@@ -39,6 +39,10 @@ type namedValue struct {
 type attributeValues []namedValue
 
 func (a *attributeValues) UnmarshalJSON(b []byte) error {
+	if values, plain := plainValues(b); plain {
+		*a = values
+		return nil
+	}
 	return unmarshalMembers((*[]namedValue)(a), b, "", func(v namedValue) namedValue { return v })
 }
 
@@ -289,11 +293,16 @@ func (f *field) decodeJSON(v reflect.Value, raw json.RawMessage, loc *time.Locat
 		f.decodeNull(v)
 		return nil
 	}
-	elements := []json.RawMessage{raw}
-	if f.list && raw[0] == '[' {
-		if err := json.Unmarshal(raw, &elements); err != nil {
+	if !f.list || raw[0] != '[' {
+		text, err := jsonText(raw)
+		if err != nil {
 			return f.unreadable(v, err)
 		}
+		return f.parse(v, []string{text}, loc)
+	}
+	var elements []json.RawMessage
+	if err := json.Unmarshal(raw, &elements); err != nil {
+		return f.unreadable(v, err)
 	}
 	texts := make([]string, len(elements))
 	for i, e := range elements {
@@ -318,6 +327,9 @@ func (f *field) decodeNull(v reflect.Value) {
 func jsonText(raw json.RawMessage) (string, error) {
 	switch raw[0] {
 	case '"':
+		if text, plain := unescaped(raw); plain {
+			return string(text), nil
+		}
 		var s string
 		err := json.Unmarshal(raw, &s)
 		return s, err
