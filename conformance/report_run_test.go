@@ -189,9 +189,7 @@ func TestThePageNamesWhatThereIs(t *testing.T) {
 	named := map[string]bool{}
 	for _, word := range words {
 		named[word[1]] = true
-		if word[1] != "v" {
-			assert.NotNil(t, flag.Lookup(word[1]), "-%s", word[1])
-		}
+		assert.True(t, flag.Lookup(word[1]) != nil || flag.Lookup("test."+word[1]) != nil, "-%s", word[1])
 	}
 	flag.VisitAll(func(f *flag.Flag) {
 		if !strings.Contains(f.Name, ".") && !strings.HasPrefix(f.Name, "rapid") {
