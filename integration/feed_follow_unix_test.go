@@ -20,7 +20,7 @@ func newRandom() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Ui
 //
 // An opt-out goes alone right after the refusal of an upsert that it was part of, by the same process, and once.
 //
-// Only another process repeats anything, or the same one what was refused and parked. Where again is true it may repeat
+// Only another process repeats anything, or the same one that lost the lease and took it again, or what was refused and parked. Where again is true it may repeat
 // anything that it sent: what an import held, and in PostgreSQL what it could not remove, since a transaction that was
 // rolled back later was erasing it.
 func follow(history []handed, writes []written, again bool) error {

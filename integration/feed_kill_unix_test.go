@@ -180,6 +180,7 @@ func TestWritesAreFollowed(t *testing.T) {
 		"back":                                 {[]written{put("A", 3), put("B", 1)}, false},
 		"again, by another":                    {[]written{put("A", 3), put("B", 3)}, true},
 		"again, by the same":                   {[]written{put("A", 3), put("A", 3)}, false},
+		"again, by the same in another tenure": {[]written{put("A/1", 3), put("A/2", 3)}, true},
 		"a delete and an upsert again":         {[]written{remove("A"), put("A", 3), remove("B"), put("B", 3)}, true},
 		"a delete again that the same sends":   {[]written{remove("A"), put("A", 3), remove("A")}, false},
 		"a delete again, and then what is old": {[]written{put("A", 3), remove("B"), put("B", 1)}, false},

@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"unicode"
 )
@@ -22,6 +24,7 @@ type points struct {
 	say   func(format string, args ...any)
 	order order
 	open  sync.RWMutex // held for reading by what keeps others from the database, and by calls on the wire
+	taken atomic.Int32 // how many times the process tried to take the lease
 
 	mu     sync.Mutex
 	seen   map[string]bool
@@ -137,6 +140,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		c.wrote = name
 	}
 	if strings.Contains(name, "SET holder = $1") {
+		c.connector.points.taken.Add(1)
 		c.connector.points.say("holder %v", args[0].Value)
 	}
 	err = c.around(name, func() error {
@@ -201,6 +205,9 @@ func (t *transaction) Rollback() error {
 	return t.Tx.Rollback()
 }
 
+// tenureHeader tells apart the calls of a process that lost the lease, since the database kept it waiting, and took it again.
+const tenureHeader = "X-Tenure"
+
 // calls sends requests with points before the call, as its body is read and after the answer.
 type calls struct {
 	http.RoundTripper
@@ -220,21 +227,22 @@ func (c *calls) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.points.reach("before " + name)
 	wire := &wire{points: c.points}
 	defer wire.leave()
+	req = req.Clone(req.Context())
+	req.Header.Set(tenureHeader, strconv.Itoa(int(c.points.taken.Load())))
 	if req.Body == nil || req.Body == http.NoBody {
 		wire.enter()
 	} else {
-		out := *req
-		out.Body = &body{ReadCloser: req.Body, reach: func() {
+		get := req.GetBody
+		req.Body = &body{ReadCloser: req.Body, reach: func() {
 			c.points.reach("at the body of " + name)
 			wire.enter()
 		}}
-		if get := req.GetBody; get != nil {
-			out.GetBody = func() (io.ReadCloser, error) {
+		if get != nil {
+			req.GetBody = func() (io.ReadCloser, error) {
 				again, err := get()
 				return &body{ReadCloser: again, reach: func() {}}, err
 			}
 		}
-		req = &out
 	}
 	resp, err := c.RoundTripper.RoundTrip(req)
 	wire.leave()

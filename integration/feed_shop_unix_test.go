@@ -114,7 +114,7 @@ func (s *shop) record(worker string) http.Handler {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(content))
 		call := writtenBy(r, content)
-		call.worker, call.at = worker, time.Now()
+		call.worker, call.at = worker+"/"+r.Header.Get(tenureHeader), time.Now()
 		if strings.HasPrefix(call.key, "s") { // so that an import is worth it
 			select {
 			case <-time.After(50 * time.Millisecond):
