@@ -128,6 +128,7 @@ func TestTheCodeOfThePageOnLimitsRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(9 * time.Hour) // bubbles begin at midnight in UTC
 		server := inMemory(t, actitotest.WithLimits(actitotest.Limits{Concurrent: -1}))
+		server.Assume(actitotest.ExecutionListExists, actitotest.NamesInExecutions, actitotest.QuotaByCalendarDay)
 		log := slog.New(slog.DiscardHandler)
 		client := newClient(t, server, through(server), actito.WithQuota(actito.Quota{Limit: 2}),
 			actito.WithRateLimit(actito.RateLimit{CallsPerMinute: 30}))

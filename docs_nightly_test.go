@@ -140,7 +140,7 @@ func TestTheCodeOfThePageOnNightlyBatchesRuns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // Resume waits until the list has caught up
 		server := inMemory(t)
-		server.Assume(actitotest.ResultFilesExist)
+		server.Assume(actitotest.ResultFilesExist, actitotest.ExecutionListExists, actitotest.NamesInExecutions)
 		client := newClient(t, server, through(server))
 		customers, err := actito.Profiles[Customer](client, "Customers")
 		require.NoError(t, err)

@@ -125,7 +125,7 @@ func runbookDead(ctx context.Context, f *feed.Feed, id int64, mended bool) error
 func TestTheRunbooksOfImportsRun(t *testing.T) {
 	t.Parallel()
 	server := newShop(t)
-	server.Assume(actitotest.ResultFilesExist)
+	server.Assume(actitotest.ResultFilesExist, actitotest.ExecutionListExists, actitotest.NamesInExecutions)
 	client := newClient(t, server, actito.WithQuota(actito.Quota{Limit: 3}))
 	customers, err := actito.Profiles[Customer](client, "Customers")
 	require.NoError(t, err)

@@ -19,6 +19,7 @@ import (
 func exampleServer(opts ...actito.Option) (*actitotest.Server, *actito.Client) {
 	server := actitotest.NewServer(actitotest.InMemory())
 	addStore(server)
+	server.Assume(actitotest.ExecutionListExists, actitotest.NamesInExecutions, actitotest.ExistingConflict)
 	client, err := actito.New(server.APIKey, "MyEntity", append([]actito.Option{actito.WithBaseURL(server.URL),
 		actito.WithHTTPClient(&http.Client{Transport: server.Transport()})}, opts...)...)
 	if err != nil {
