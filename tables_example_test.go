@@ -12,7 +12,8 @@ import (
 
 // exampleCustomers is a table with one customer.
 func exampleCustomers() *actito.ProfileTable[exampleCustomer] {
-	customers, err := actito.Profiles[exampleCustomer](exampleClient(), "Customers")
+	_, client := exampleServer()
+	customers, err := actito.Profiles[exampleCustomer](client, "Customers")
 	if err != nil {
 		log.Fatal(err)
 	}
