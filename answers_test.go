@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/actitotest"
 )
 
 // answering is a client whose server has one answer for everything but the token.
@@ -247,4 +248,20 @@ func TestATableThatIsNotListedIsNotFound(t *testing.T) {
 	odd, err := answering(t, http.StatusOK, "", `[{"id":"16","name":"Customers"}]`).Structures.ProfileTable(t.Context(), "Customers")
 	require.ErrorContains(t, err, "another shape than expected")
 	require.Nil(t, odd)
+}
+
+func TestAnAnswerThatCannotBeUsedTellsHowManyAttemptsItTook(t *testing.T) {
+	t.Parallel()
+	server := newStore(t)
+	client := newClient(t, server, actito.WithRetry(actito.RetryPolicy{MinWait: 1, MaxWait: 1}))
+	for op, call := range map[actitotest.Operation]func() error{
+		actitotest.OpEntityList:   func() error { _, err := client.Entities.List(t.Context()); return err },
+		actitotest.OpLocationTest: func() error { return client.Locations.Test(t.Context(), "42") },
+	} {
+		server.Fail(op, actitotest.Status(http.StatusServiceUnavailable), jsonAnswer(`{"entities":7,"success":false}`))
+		var failed *actito.APIError
+		require.ErrorAs(t, call(), &failed)
+		require.Equal(t, http.StatusOK, failed.Status)
+		require.Equal(t, 2, failed.Attempts)
+	}
 }

@@ -434,7 +434,7 @@ func (r *request) undecodable(reply reply, err error) error {
 		}
 	}
 	return &APIError{
-		Op: r.op, Method: r.method, PathTemplate: r.path, Status: reply.status, Body: reply.body, Attempts: 1,
+		Op: r.op, Method: r.method, PathTemplate: r.path, Status: reply.status, Body: reply.body, Attempts: reply.attempts,
 		Err: within(err, "the answer has another shape than expected"), private: private,
 	}
 }

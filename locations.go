@@ -149,7 +149,7 @@ func (s *LocationService) Test(ctx context.Context, id string, opts ...CallOptio
 	}
 	if json.Unmarshal(reply.body, &result) == nil && result.Success != nil && !*result.Success {
 		return &APIError{Op: r.op, Method: r.method, PathTemplate: r.path, Status: reply.status, Message: result.Message, Body: reply.body,
-			Attempts: 1, Err: errors.New("the server does not reach the location")}
+			Attempts: reply.attempts, Err: errors.New("the server does not reach the location")}
 	}
 	return nil
 }

@@ -147,7 +147,7 @@ func (c *Client) downloadRejects(ctx context.Context, e *Execution, wanted func(
 	defer reply.stream.Close()
 	n, err := io.Copy(packed, io.LimitReader(reply.stream, maxRejectsPacked+1))
 	if err != nil {
-		return &APIError{Op: r.op, Method: r.method, PathTemplate: r.path, Status: reply.status, Attempts: 1, Err: err}
+		return &APIError{Op: r.op, Method: r.method, PathTemplate: r.path, Status: reply.status, Attempts: reply.attempts, Err: err}
 	}
 	if n > maxRejectsPacked {
 		return unreadableRejects(fmt.Errorf("it is larger than %d bytes", int64(maxRejectsPacked)))
