@@ -99,8 +99,9 @@ func isLoopback(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// WithHTTPClient sends through this client's Transport, whose bounds of headers and versions of TLS apply, and keeps its Jar. Its Timeout bounds an attempt without file,
-// where it is shorter than that of [WithTimeouts]. Redirects, retries and phases stay the library's.
+// WithHTTPClient sends through this client's Transport, whose bounds of headers and versions of TLS apply, and keeps its
+// Jar. Its Timeout bounds an attempt without file, where it is shorter than that of [WithTimeouts]. Redirects, retries
+// and phases stay the library's.
 func WithHTTPClient(h *http.Client) Option {
 	return func(c *config) error {
 		if h == nil {

@@ -298,23 +298,23 @@ func cutWithin(share float64) Fault {
 }
 
 func (st *storm) keyGone(d time.Duration) Fault {
-	return fault(func(s *Server, _ *call) *answer {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if !st.over {
-			clear(s.tokens)
-			st.keyBack = s.clock.Now().Add(d)
-		}
-		return nil
+	return st.taking(func(s *Server) {
+		clear(s.tokens)
+		st.keyBack = s.clock.Now().Add(d)
 	})
 }
 
 func (st *storm) quotaUsedUp(d time.Duration) Fault {
+	return st.taking(func(s *Server) { st.quotaBack = s.clock.Now().Add(d) })
+}
+
+// taking takes something from the server, and lets the call meet it. A storm that is over takes nothing.
+func (st *storm) taking(take func(*Server)) Fault {
 	return fault(func(s *Server, _ *call) *answer {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if !st.over {
-			st.quotaBack = s.clock.Now().Add(d)
+			take(s)
 		}
 		return nil
 	})

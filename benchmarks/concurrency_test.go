@@ -45,16 +45,7 @@ func side(b *testing.B, callers int, f func(n int) error) {
 func BenchmarkCallers(b *testing.B) {
 	for _, n := range callers {
 		b.Run(fmt.Sprintf("actito/callers=%d", n), func(b *testing.B) {
-			client, err := actito.New("key", "MyEntity", actito.WithBaseURL(newServer(b).URL),
-				actito.WithRateLimit(actito.RateLimit{CallsPerMinute: mostCalls, Concurrent: 64}))
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer client.Close()
-			customers, err := actito.Profiles[customer](client, "Customers")
-			if err != nil {
-				b.Fatal(err)
-			}
+			customers := openCustomers(b, actito.RateLimit{CallsPerMinute: mostCalls, Concurrent: 64})
 			b.ReportAllocs()
 			side(b, n, func(i int) error {
 				row := ann

@@ -37,19 +37,24 @@ func newServer(b *testing.B) *httptest.Server {
 	return server
 }
 
+func openCustomers(b *testing.B, limit actito.RateLimit) *actito.ProfileTable[customer] {
+	client, err := actito.New("key", "MyEntity", actito.WithBaseURL(newServer(b).URL), actito.WithRateLimit(limit))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = client.Close() })
+	customers, err := actito.Profiles[customer](client, "Customers")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return customers
+}
+
 // BenchmarkUpsert is one profile through the library, with its pace, retries, order and checks, next to the same call
 // by hand.
 func BenchmarkUpsert(b *testing.B) {
 	b.Run("actito", func(b *testing.B) {
-		client, err := actito.New("key", "MyEntity", actito.WithBaseURL(newServer(b).URL), actito.WithRateLimit(actito.RateLimit{CallsPerMinute: 100_000}))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer client.Close()
-		customers, err := actito.Profiles[customer](client, "Customers")
-		if err != nil {
-			b.Fatal(err)
-		}
+		customers := openCustomers(b, actito.RateLimit{CallsPerMinute: 100_000})
 		b.ReportAllocs()
 		for b.Loop() {
 			if _, err := customers.Upsert(b.Context(), ann); err != nil {
