@@ -59,7 +59,6 @@ type block struct {
 	inside bool   // it begins inside a row
 	window []byte // the text before it
 	packed bytes.Buffer
-	flate  *flate.Writer
 	done   chan struct{}
 }
 
@@ -268,13 +267,18 @@ func (p *packer) pack(b *block) {
 		return
 	}
 	b.packed.Reset()
-	if b.flate == nil {
-		b.flate, _ = flate.NewWriter(&b.packed, compressionLevel) // its only error is a level that does not exist
-	}
-	b.flate.ResetDict(&b.packed, b.window)
-	_, _ = b.flate.Write(b.text) // a bytes.Buffer has no errors
-	_ = b.flate.Flush()
+	w := compressors.Get().(*flate.Writer)
+	w.ResetDict(&b.packed, b.window)
+	_, _ = w.Write(b.text) // a bytes.Buffer has no errors
+	_ = w.Flush()
+	compressors.Put(w)
 }
+
+// compressors are shared, since each takes more than a megabyte, and most files are small.
+var compressors = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(nil, compressionLevel) // its only error is a level that does not exist
+	return w
+}}
 
 func (b *block) content(c Compression) []byte {
 	if c == Uncompressed {
