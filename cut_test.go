@@ -110,7 +110,7 @@ func TestAnUploadThatIsCutAnywhereIsReconciled(t *testing.T) {
 	require.Greater(t, size, int64(2_000_000))
 	share := func(percent int64) int64 { return 1000 + size*percent/100 }
 	none := actitotest.Pass()
-	for name, tt := range map[string]struct {
+	for name, tt := range race.Cases(map[string]struct {
 		after    int64
 		fault    actitotest.Fault
 		accepted bool
@@ -126,7 +126,7 @@ func TestAnUploadThatIsCutAnywhereIsReconciled(t *testing.T) {
 		"within its answer":                            {-1, actitotest.CutAnswer(0), true},
 		"by a proxy's 503, early":                      {-1, actitotest.Status(503).WithBody("text/html", "<html>").Early(), false},
 		"by a proxy's 502 after the last byte":         {-1, actitotest.Status(502).WithBody("text/html", "<html>"), false},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inWorlds(t, func(t *testing.T, world ...actitotest.Assumption) {
@@ -201,8 +201,8 @@ func (b *bulk) tells(t testing.TB, world []actitotest.Assumption, accepted bool,
 
 func TestAnEarlyRefusalOfALargeUploadArrives(t *testing.T) {
 	t.Parallel()
-	staged := incompressible(t, 40<<20)
-	for name, tt := range map[string]struct {
+	staged := incompressible(t, 12<<20) // more than any buffer on the way holds
+	for name, tt := range race.Cases(map[string]struct {
 		fault  actitotest.Fault
 		status int
 		want   error
@@ -211,7 +211,7 @@ func TestAnEarlyRefusalOfALargeUploadArrives(t *testing.T) {
 		"413": {actitotest.Status(413).Early(), 413, nil},
 		"429": {actitotest.Status(429).WithHeader("Retry-After", "120").Early(), 429, actito.ErrQuotaExceeded},
 		"503": {actitotest.Status(503).WithHeader("Retry-After", "120").Early(), 503, nil},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bothWays(t, func(t *testing.T, start start) {

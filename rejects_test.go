@@ -309,7 +309,7 @@ func TestLargeRejectsLeaveNoFileBehind(t *testing.T) {
 	t.Setenv("TMPDIR", dir)
 	var text strings.Builder
 	text.WriteString("orderId,customerID,amount,errorCode,errorColumn\n")
-	const rows = 2000
+	const rows = 1000
 	random := make([]byte, 3<<10)
 	for i := range rows {
 		_, _ = rand.Read(random) // it never fails

@@ -13,6 +13,7 @@ import (
 
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
+	"github.com/actito-go/actito/internal/race"
 )
 
 // doubted are the worlds that decide what can be found out about an import.
@@ -39,7 +40,7 @@ var annFile = actito.DataBytes("customers.csv", []byte(annCSV))
 
 func TestReconcileFindsOutWhetherAnImportStarted(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct {
+	for name, tt := range race.Cases(map[string]struct {
 		fault   actitotest.Fault
 		started bool
 	}{
@@ -52,7 +53,7 @@ func TestReconcileFindsOutWhetherAnImportStarted(t *testing.T) {
 		"the server waited too long":  {actitotest.Hang(), false},
 		"the answer was a proxy's":    {actitotest.Status(200).WithBody("text/html", "<html>"), false},
 		"the answer led to elsewhere": {actitotest.Redirect(302, "https://elsewhere.test/"), false},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inEveryWorld(t, func(t *testing.T, world ...actitotest.Assumption) {

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/actito-go/actito/internal/multipart"
+	"github.com/actito-go/actito/internal/race"
 )
 
 func TestWithoutRoomForTemporaryFilesNothingIsStaged(t *testing.T) {
@@ -201,6 +202,9 @@ func TestStagedFilesTravelInAForm(t *testing.T) {
 
 // Not parallel: it counts the allocations of the whole process.
 func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
+	if race.Enabled {
+		t.Skip("memory is measured without the race detector")
+	}
 	b := onDisk(t)
 	b.memory = 256 << 10
 	allocated := func(rows int) (bytes uint64, size int64) {

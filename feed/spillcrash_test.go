@@ -92,7 +92,7 @@ func TestACrashAtAnyStepOfAnImportLosesNothing(t *testing.T) {
 			return !since.IsZero() && time.Since(since) > d
 		}
 	}
-	for name, tt := range map[string]struct {
+	for name, tt := range race.Cases(map[string]struct {
 		at     func() func(feed.Note) bool
 		fault  []actitotest.Fault
 		assume []actitotest.Assumption
@@ -111,7 +111,7 @@ func TestACrashAtAnyStepOfAnImportLosesNothing(t *testing.T) {
 		"removing":       {at: func() func(feed.Note) bool { return removed }},
 		"second removal": {at: func() func(feed.Note) bool { return second(removed) }},
 		"end":            {at: func() func(feed.Note) bool { return ended }},
-	} {
+	}) {
 		for _, after := range []bool{false, true} {
 			if race.Enabled && after {
 				continue

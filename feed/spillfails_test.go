@@ -35,7 +35,7 @@ func jsonAnswer(body string) actitotest.Fault {
 
 func TestImportsThatDoNotLoadTheirRows(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct {
+	for name, tt := range race.Cases(map[string]struct {
 		fail   func(*actitotest.Server)
 		assume []actitotest.Assumption
 		counts int // imports that the fake took
@@ -86,7 +86,7 @@ func TestImportsThatDoNotLoadTheirRows(t *testing.T) {
 				s.Fail(actitotest.OpExecutionGet, actitotest.Times(40, actitotest.Status(503)))
 			},
 			within: staleness + 25*time.Minute, counts: 1},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestRejectsThatCannotBeReadAreToldByCalls(t *testing.T) {
 
 func TestTheQuotaIsKept(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct {
+	for name, tt := range race.Cases(map[string]struct {
 		quota actito.Quota
 		used  int
 		want  int
@@ -145,7 +145,7 @@ func TestTheQuotaIsKept(t *testing.T) {
 		"none is left":                   {actito.Quota{Limit: 3}, 3, 0},
 		"what is left is kept free":      {actito.Quota{Limit: 4, KeepFree: 1}, 3, 0},
 		"the service has none, surprise": {actito.Quota{Limit: 24}, 12, 0},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -330,15 +330,16 @@ func TestALargeBacklogIsReadInSmallParts(t *testing.T) {
 		store := &counting{Memory: s.memory}
 		var f *feed.Feed
 		f, _, _, s.items = s.openBulk(store)
-		s.pushItems(0, 20_000, "x")
-		s.pushItems(0, 20_000, "y")
+		rows := race.Less(20_000)
+		s.pushItems(0, rows, "x")
+		s.pushItems(0, rows, "y")
 		time.Sleep(staleness)
 		stop := s.run(f)
 		s.untilDelivered(10 * time.Minute)
 		stop()
-		s.all(20_000)
+		s.all(rows)
 		assert.Len(t, s.server.Imports(), 1)
 		assert.LessOrEqual(t, store.most, 500)
-		assert.Equal(t, "y", s.name("19999"))
+		assert.Equal(t, "y", s.name(fmt.Sprint(rows-1)))
 	})
 }

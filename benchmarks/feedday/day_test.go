@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/actito-go/actito/internal/race"
 )
 
 var (
@@ -42,6 +44,9 @@ func TestDay(t *testing.T) {
 
 // The service that answers itself is as good as the fake: both make the same of an hour that spills.
 func TestDayIsTheSameWithTheWholeFake(t *testing.T) {
+	if race.Enabled {
+		t.Skip("it plays hours in virtual time: run it without the race detector")
+	}
 	d := newDemand(shop{500, 3_000, 20, nil}, scenario{"newsletter", 2, true}, span{20 * time.Hour, 21 * time.Hour})
 	var all [2]figures
 	for i := range all {

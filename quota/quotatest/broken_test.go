@@ -36,7 +36,7 @@ func TestBrokenStoresFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.Command(binary, "-test.run=^TestABrokenStore$")
-			cmd.Env = append(os.Environ(), breakVariable+"="+name)
+			cmd.Env = append(os.Environ(), breakVariable+"="+name, "GORACE=atexit_sleep_ms=0") // else it waits a second at the end
 			out, err := cmd.CombinedOutput()
 			require.Error(t, err)
 			assert.Contains(t, string(out), "--- FAIL: TestABrokenStore/"+tt.fails)

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/internal/race"
 	"github.com/actito-go/actito/quota/quotatest"
 )
 
@@ -113,14 +114,14 @@ func (r *recorder) Fatalf(string, ...any) {
 
 func TestDaysNeedAMargin(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct {
+	for name, tt := range race.Cases(map[string]struct {
 		margin time.Duration
 		fails  bool
 	}{
 		"none":               {0, true},
 		"nearly two minutes": {2*time.Minute - 1, true},
 		"two minutes":        {2 * time.Minute, false},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			days := quotatest.Days(func(now time.Time) (from, resetAt time.Time) {
