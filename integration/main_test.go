@@ -21,7 +21,7 @@ import (
 	"github.com/actito-go/actito/quota/sqlquota"
 )
 
-var killing = flag.Duration("killing", 5*time.Second, "how long to kill processes at random")
+var killing = flag.Duration("killing", race.Less(5*time.Second), "how long to kill processes at random")
 
 func TestMain(m *testing.M) {
 	serveFeed()
