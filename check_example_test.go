@@ -3,6 +3,7 @@ package actito_test
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/actito-go/actito"
 )
@@ -58,4 +59,25 @@ func ExampleProfileTable_CheckEach() {
 	// Output:
 	// 2 emailAddress email
 	// 3 customerID empty-key
+}
+
+func ExampleCheckReport_WriteTo() {
+	customers := exampleCustomers()
+	definition := actito.Definition{Files: []actito.InputFile{customers.InputFile("customers.csv")}}
+	file := []byte("customerID,emailAddress\nC1,ann@example.com\nC1,bob@example.com\nC3,cid@\n")
+	report, err := customers.Client().ETLs.Check(context.Background(), definition, actito.DataBytes("customers.csv", file))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if report.Problems() > 0 || report.Warnings() > 0 {
+		_, err = report.WriteTo(os.Stdout)
+	}
+	fmt.Println(err)
+	// Output:
+	// customers.csv for Customers: rows 3, with problems 1
+	//   RULE           COLUMN        COUNT  LINES  MEANING
+	//   duplicate-key  customerID    1      3      warning: another row has this value, which must be unique: of two rows, the later one counts or is rejected
+	//   email          emailAddress  1      4      not an e-mail address that Actito takes: no accents, no two dots in a row, a suffix of at least two letters
+	// <nil>
 }

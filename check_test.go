@@ -341,7 +341,7 @@ func TestTheReportPrintsAsATable(t *testing.T) {
 	report, err := b.client.ETLs.Check(t.Context(), once(customers, orders), actito.DataBytes("customers.csv", []byte(text.String())))
 	require.NoError(t, err)
 	require.Equal(t, `customers.csv for Customers: rows 9, with problems 8
-  RULE           COLUMN      COUNT  LINES             
+  RULE           COLUMN      COUNT  LINES             MEANING
   integer        points      8      2, 3, 4, 5, 6, …  not a whole number of 32 bits
   null-text      gsmNumber   1      10                warning: a word that databases and programs write for a missing value: leave the cell empty
   duplicate-key  customerID  1      10                warning: another row has this value, which must be unique: of two rows, the later one counts or is rejected

@@ -106,7 +106,7 @@ func (f *CheckedFile) write(b *bytes.Buffer) {
 			lines = "ROWS"
 		}
 		table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-		fmt.Fprintf(table, "  RULE\tCOLUMN\tCOUNT\t%s\t\n", lines)
+		fmt.Fprintf(table, "  RULE\tCOLUMN\tCOUNT\t%s\tMEANING\n", lines)
 		for _, finding := range f.Findings {
 			detail := finding.Detail
 			if finding.Warning {

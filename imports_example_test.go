@@ -1,7 +1,9 @@
 package actito_test
 
 import (
+	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -201,4 +203,30 @@ func ExampleForce() {
 	// Output:
 	// true
 	// <nil>
+}
+
+// A partner's file comes compressed, alone or beside others.
+func ExampleUnpack() {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, _ = w.Write([]byte("customerID,emailAddress\nC1,ann@example.com\n"))
+	_ = w.Close()
+	exampleStaged(actito.DataBytes("customers.csv.gz", packed.Bytes(), actito.Unpack(actito.GZIP)))
+
+	packed.Reset()
+	archive := zip.NewWriter(&packed)
+	for _, name := range []string{"export/customers.csv", "export/orders.csv"} {
+		entry, _ := archive.Create(name)
+		_, _ = entry.Write([]byte("customerID\nC1\nC2\n"))
+	}
+	_ = archive.Close()
+	export := func(opts ...actito.DataOption) actito.Data {
+		return actito.DataBytes("export.zip", packed.Bytes(), opts...)
+	}
+	exampleStaged(export(actito.UnpackEntry("export/orders.csv")))
+	exampleStaged(export(actito.Unpack(actito.ZIP)))
+	// Output:
+	// customers.csv 1 rows
+	// orders.csv 2 rows
+	// actito: export: the archive has 2 files: choose one with UnpackEntry, of "export/customers.csv", "export/orders.csv"
 }

@@ -225,3 +225,26 @@ func ExampleOnProgress() {
 	// reads SUCCESS
 	// true loaded <nil>
 }
+
+// contrib/otel makes spans and metrics of these; here they are counted by hand.
+func ExampleWithHooks() {
+	_, client := exampleServer(actito.WithHooks(actito.Hooks{
+		CallEnd: func(_ context.Context, c actito.CallInfo, r actito.CallResult) {
+			fmt.Println(c.Op, c.Method, c.PathTemplate, c.Attempts, r.Err)
+		},
+		Transport: func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(r *http.Request) (*http.Response, error) {
+				call, ok := actito.CallFromContext(r.Context())
+				fmt.Println("request of", call.Op, ok)
+				return next.RoundTrip(r)
+			})
+		},
+	}))
+	if _, err := client.Entities.List(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// request of get token true
+	// request of list entities true
+	// list entities GET /entities/v5/entities 1 <nil>
+}

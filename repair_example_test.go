@@ -117,3 +117,25 @@ func ExampleProfileTable_Repair() {
 	// 2 <nil>
 	// 3 <nil>
 }
+
+// What is left after automatic repairs goes to a person, who opens it in a spreadsheet program.
+func ExampleForSpreadsheets() {
+	client, ctx := exampleClient(), context.Background()
+	customers, err := actito.Profiles[exampleCustomer](client, "Customers")
+	if err != nil {
+		log.Fatal(err)
+	}
+	exec, err := exampleImport(ctx, client, customers)
+	if !errors.Is(err, actito.ErrRowsRejected) {
+		log.Fatal(err)
+	}
+	var file strings.Builder
+	rows, err := client.Executions.WriteRepair(ctx, exec, "customers.csv", &file, actito.ForSpreadsheets(),
+		actito.OnlyRejects(func(r actito.Reject[map[string]string]) bool { return r.Line == 3 }))
+	fmt.Print(strings.TrimPrefix(file.String(), "\ufeff")) // a byte-order mark
+	fmt.Println(rows, err)
+	// Output:
+	// customerID,emailAddress,errorCode,errorColumn
+	// C4,dora@example,INVALID_VALUE,emailAddress
+	// 1 <nil>
+}

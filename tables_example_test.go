@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/actito-go/actito"
 )
@@ -171,4 +172,49 @@ func ExampleLocationService_List() {
 	// Output:
 	// Shop <nil>
 	// <nil>
+}
+
+// What a sign-up form left out is not sent, and what it emptied is cleared.
+func ExampleOpt_IsNull() {
+	phone, newsletter, birth := actito.Null[string](), actito.Opt[bool]{}, actito.Set(actito.NewDate(1990, time.May, 17))
+	fmt.Println(phone.IsSet(), phone.IsNull())
+	fmt.Println(newsletter.IsSet(), newsletter.IsNull())
+	date, ok := birth.Get()
+	fmt.Println(date, date.Time(time.UTC).Weekday(), ok)
+	// Output:
+	// false true
+	// false false
+	// 1990-05-17 Thursday true
+}
+
+func ExampleStructureService_CustomTable() {
+	orders := exampleOrders()
+	structure, err := orders.Client().Structures.CustomTable(context.Background(), "Orders")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(structure.Name, len(structure.Attributes), structure.Attributes[0].Name)
+	// Output: Orders 10 orderId
+}
+
+// A migration takes the consents along; a nightly import leaves them to Actito, where people unsubscribe.
+func ExampleWithSubscriptions() {
+	type person struct {
+		ID   string           `actito:"customerID,key"`
+		News actito.Opt[bool] `actito:"subscriptions#Newsletter"`
+	}
+	_, client := exampleServer()
+	people, err := actito.Profiles[person](client, "Customers")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, opts := range [][]actito.ColumnOption{nil, {actito.WithSubscriptions()}} {
+		for _, m := range people.InputFile("people.csv", opts...).Mapping {
+			fmt.Println(len(opts), m.Attribute)
+		}
+	}
+	// Output:
+	// 0 customerID
+	// 1 customerID
+	// 1 subscriptions#Newsletter
 }
