@@ -71,6 +71,9 @@ func TestPackedFilesThatCannotBeTakenAreRefused(t *testing.T) {
 	two := zipped(t, "a.csv", people, "b.csv", people)
 	encrypted := zipped(t, "a.csv", people)
 	encrypted[bytes.LastIndex(encrypted, []byte("PK\x01\x02"))+8] |= 1
+	link := zipped(t, "a.csv", "/etc/passwd")
+	entry := link[bytes.LastIndex(link, []byte("PK\x01\x02")):]
+	entry[5], entry[41] = 3, 0xA0 // made on Unix, where it is a symbolic link
 	foreign := zipped(t, "a.csv", people)
 	foreign[bytes.LastIndex(foreign, []byte("PK\x01\x02"))+10] = 9 // Deflate64
 	damaged := zipped(t, "a.csv", people+strings.Repeat("3,Cid\n", 1000))
@@ -88,6 +91,7 @@ func TestPackedFilesThatCannotBeTakenAreRefused(t *testing.T) {
 		"a way out": {DataBytes("a.zip", zipped(t, "../a.csv", people), Unpack(ZIP)), `actito: a: the name of the file leads out of the archive`},
 		"a foreign way out": {DataBytes("a.zip", zipped(t, `..\a.csv`, people), UnpackEntry(`..\a.csv`)),
 			"actito: data needs a plain file name of at most 200 bytes, not \"..\\\\a.csv\""},
+		"a link":    {DataBytes("a.zip", link, Unpack(ZIP)), `actito: a: the file in the archive is a link or a device`},
 		"encrypted": {DataBytes("a.zip", encrypted, Unpack(ZIP)), `actito: a: the file in the archive is encrypted`},
 		"compressed in another way": {DataBytes("a.zip", foreign, Unpack(ZIP)),
 			`actito: a: the file in the archive is compressed in a way that is not known: compress it with Deflate`},

@@ -12,7 +12,7 @@ func TestWithoutHooksACallCostsNoMore(t *testing.T) { //nolint:paralleltest // i
 	require.Nil(t, client.hooks.attempted(), "no observer in the chain")
 	require.Same(t, client.http.Transport, client.hooks.wrap(client.http).Transport)
 	ctx := t.Context()
-	require.Zero(t, testing.AllocsPerRun(100, func() {
+	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		client.hooks.token(ctx, TokenResult{})
 		client.hooks.importUnit(ctx, ImportUnit{State: OutcomeUsed.String()})
 		client.hooks.importEnd(ctx, &Execution{}, nil)

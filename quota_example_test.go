@@ -27,7 +27,7 @@ func ExampleWithQuota() {
 		// Store: a ledger of filequota, sqlquota or redisquota, where several processes import
 		Limit:    3,
 		KeepFree: 1,
-		Window:   actito.DayAndRolling24h("Europe/Brussels"), // or actito.CalendarDay
+		Window:   actito.DayAndRolling24h("Europe/Brussels"),
 	}))
 	for range 2 {
 		if _, err := exampleLoad(client); err != nil {
@@ -45,7 +45,7 @@ func ExampleWithQuota() {
 }
 
 func ExampleQuotaService_Usage() {
-	_, client := exampleServer()
+	_, client := exampleServer(actito.WithQuota(actito.Quota{Window: actito.CalendarDay("Europe/Brussels")}))
 	if _, err := exampleLoad(client); err != nil {
 		log.Fatal(err)
 	}
@@ -80,8 +80,11 @@ func ExampleQuotaService_Settle() {
 		log.Fatal(err)
 	}
 	fmt.Println(entries[0].State)
-	// Somebody saw it in Actito's pages; otherwise actito.Free().
-	err = client.Quota.Settle(ctx, entries[0].ID, actito.Used(server.Imports()[0].ExecutionID))
+	outcome := actito.Free()
+	if imports := server.Imports(); len(imports) > 0 { // somebody saw it in Actito's pages
+		outcome = actito.Used(imports[0].ExecutionID)
+	}
+	err = client.Quota.Settle(ctx, entries[0].ID, outcome)
 	fmt.Println(err)
 	// Output:
 	// true
@@ -170,4 +173,25 @@ func ExampleExecutionService_Wait() {
 	exec, err = client.Executions.Wait(ctx, exec, actito.Tolerate(0.01)) // one row in a hundred may be rejected
 	fmt.Println(exec.Status, exec.Totals().Created, err)
 	// Output: SUCCESS 1 <nil>
+}
+
+// A store that keeps the ledger whole reads it, makes one call and writes it back, if nobody else did meanwhile.
+func ExampleLedger() {
+	var books actito.Ledger
+	now := time.Date(2026, time.November, 27, 2, 0, 0, 0, time.UTC)
+	reserve := func(id string, limit int) error {
+		r := actito.Reservation{ID: id, Buckets: []actito.Bucket{{Name: "Customers", Limit: limit}},
+			At: now, Lease: now.Add(10 * time.Minute), Rolling: 24 * time.Hour}
+		if err := books.SameLimits(r); err != nil {
+			return err
+		}
+		return books.Reserve(r)
+	}
+	fmt.Println(reserve("a", 12), books.Begin(now, "a"), books.Settle(now, "a", actito.Used("17")))
+	fmt.Println(books.Usage(now, "Customers").Left)
+	fmt.Println(errors.Is(reserve("b", 24), actito.ErrInvalid)) // another client has another limit
+	// Output:
+	// <nil> <nil> <nil>
+	// 11
+	// true
 }

@@ -242,6 +242,10 @@ func TestBrokenRejectsFilesAreErrors(t *testing.T) {
 	whole := archive(t, "o.csv", "orderId,customerID,amount,errorCode,errorColumn\n"+strings.Repeat("O1,C1,1.5,E,amount\n", 99))
 	flipped := []byte(whole)
 	flipped[60] ^= 0xff
+	encrypted, link := []byte(archive(t, "o.csv", "")), []byte(archive(t, "o.csv", "/etc/passwd"))
+	encrypted[bytes.Index(encrypted, []byte("PK\x01\x02"))+8] |= 1
+	entry := link[bytes.Index(link, []byte("PK\x01\x02")):]
+	entry[5], entry[41] = 3, 0xA0 // made on Unix, where it is a symbolic link
 	for name, file := range map[string]string{
 		"no archive":            "orderId,errorCode,errorColumn\n",
 		"a cut archive":         whole[:len(whole)/2],
@@ -258,6 +262,9 @@ func TestBrokenRejectsFilesAreErrors(t *testing.T) {
 		"a name with NUL":       archive(t, "o\x00.csv", "orderId,errorCode,errorColumn\n"),
 		"a bomb":                archive(t, "o.csv", "orderId,errorCode,errorColumn\n"+strings.Repeat("O1,E,x\n", 10<<20)),
 		"a forged size":         forged(archive(t, "o.csv", "orderId,errorCode,errorColumn\nO1,E,x\n")),
+		"an encrypted file":     string(encrypted),
+		"a link":                string(link),
+		"an archive in it":      archive(t, "o.csv", whole),
 		"a quote without end":   archive(t, "o.csv", "orderId,errorCode,errorColumn\n\"O1,E,x\n"),
 		"only columns of error": archive(t, "o.csv", "errorCode,errorColumn\nE,x\n"),
 	} {
@@ -278,6 +285,8 @@ func TestBrokenRejectsFilesAreErrors(t *testing.T) {
 				"a name that climbs":  "out of the archive",
 				"a name with a drive": "out of the archive",
 				"a bomb":              "unpacks to",
+				"an encrypted file":   "its file 1 is encrypted",
+				"a link":              "its file 1 is a link",
 			}[name])
 		})
 	}

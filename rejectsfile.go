@@ -173,8 +173,13 @@ func rejectsEntries(packed *spool, most uint64) ([]*zip.File, error) {
 	}
 	text := uint64(0) // what an entry really holds beyond its declared size is an error of package zip
 	for i, entry := range archive.File {
-		if escapes(entry.Name) {
+		switch {
+		case escapes(entry.Name):
 			return nil, unreadableRejects(fmt.Errorf("the name of its file %d leads out of the archive", i+1))
+		case entry.Flags&1 != 0:
+			return nil, unreadableRejects(fmt.Errorf("its file %d is encrypted", i+1))
+		case !entry.Mode().IsRegular() && !entry.Mode().IsDir():
+			return nil, unreadableRejects(fmt.Errorf("its file %d is a link or a device", i+1))
 		}
 		text += min(entry.UncompressedSize64, most+1)
 		if text > most || text > rejectsRatioFree && text > maxRejectsRatio*uint64(packed.size) { //nolint:gosec // a size is not negative

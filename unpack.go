@@ -76,6 +76,8 @@ func (d *Data) unpack(r io.Reader, at io.ReaderAt, size int64) (io.Reader, error
 			return nil, refuse("the archive does not have the file", nil)
 		case !fs.ValidPath(found.Name) || strings.Contains(found.Name, `\`):
 			return nil, refuse("the name of the file leads out of the archive", nil)
+		case !found.Mode().IsRegular():
+			return nil, refuse("the file in the archive is a link or a device", nil)
 		case found.Flags&1 != 0:
 			return nil, refuse("the file in the archive is encrypted", nil)
 		}

@@ -112,6 +112,21 @@ func ExampleAfter() {
 	// Output: 1 1 <nil>
 }
 
+// A program whose database library knows no Execer runs the statement itself.
+func ExampleLane_Statement() {
+	server, customers, _ := exampleShop()
+	defer server.Close()
+	f, err := feed.Open(customers.Client(), feedtest.NewMemory())
+	if err != nil {
+		log.Fatal(err)
+	}
+	people := feed.Profiles(f, customers)
+	_, args, err := people.Statement(exampleCustomer{ID: "C1", Email: "ann@example.com"},
+		feed.DataCollection(actito.DataCollectionInfo{}))
+	fmt.Println(len(args) > 0, err)
+	// Output: true <nil>
+}
+
 // What the service refuses for good waits for a person, who has the row corrected, tries it again or gives it up.
 func ExampleFeed_Dead() {
 	server, customers, _ := exampleShop()

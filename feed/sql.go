@@ -5,9 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
+
+	"github.com/actito-go/actito/internal/sqlretry"
 )
 
 // Dialect is the kind of a database.
@@ -330,56 +331,10 @@ func (s *SQLStore) failed(ctx context.Context, op string, err error) error {
 	if err == nil || errors.Is(err, ErrLeaseLost) {
 		return err
 	}
-	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) { // drivers leave it out
-		err = fmt.Errorf("%w: %w", ctx.Err(), err)
-	}
-	if code := sqlState(err); code == "42P01" || code == "3F000" || strings.Contains(err.Error(), "no such table") {
-		err = fmt.Errorf("%w: SQLStore.Migrate makes the tables, or run the statements of Migrations", err)
-	}
-	return fmt.Errorf("feed: %s: tables %s…: %w", op, strings.TrimSuffix(s.eventsTable, "events"), err)
+	return fmt.Errorf("feed: %s: tables %s…: %w", op, strings.TrimSuffix(s.eventsTable, "events"), sqlretry.Explain(ctx, err, "SQLStore.Migrate"))
 }
 
 // repeat does something again while others are in its way.
 func repeat(ctx context.Context, do func() error) error {
-	var before error
-	for longest := 2 * time.Millisecond; ; longest = min(2*longest, 256*time.Millisecond) {
-		err := do()
-		if err != nil && before != nil && ctx.Err() != nil {
-			err = before // what it waited for
-		}
-		if err == nil || !passing(err) {
-			return err
-		}
-		before = err
-		select {
-		case <-time.After(rand.N(longest)): //nolint:gosec // a delay is no secret
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		}
-	}
-}
-
-// passing reports whether an error is one of those that say: nothing was done, do it again.
-func passing(err error) bool {
-	switch sqlState(err) {
-	case "40001", "40P01": // serialization failure, deadlock
-		return true
-	case "":
-		// SQLITE_BUSY and SQLITE_LOCKED: drivers have no type in common, but all have SQLite's texts.
-		return errors.Is(err, errErasing) ||
-			strings.Contains(err.Error(), "database is locked") || strings.Contains(err.Error(), "database table is locked")
-	}
-	return false
-}
-
-// sqlState returns the code of an error of PostgreSQL, "" if it is none.
-func sqlState(err error) string {
-	var coded interface {
-		error
-		SQLState() string
-	}
-	if errors.As(err, &coded) {
-		return coded.SQLState()
-	}
-	return ""
+	return sqlretry.Do(ctx, 256*time.Millisecond, do, errErasing)
 }

@@ -124,59 +124,6 @@ func TestAContextThatEndedIsToldWhateverTheDriverSays(t *testing.T) {
 	require.ErrorContains(t, err, "interrupted")
 }
 
-// coded is an error as drivers of PostgreSQL have it.
-type coded string
-
-func (c coded) Error() string    { return "an error with the code " + string(c) }
-func (c coded) SQLState() string { return string(c) }
-
-func TestWhichErrorsPass(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		err  error
-		want bool
-	}{
-		{coded("40001"), true},
-		{coded("40P01"), true},
-		{coded("42P01"), false},
-		{coded("55P03"), false},
-		{errors.New("database is locked (5) (SQLITE_BUSY)"), true},
-		{errors.New("sqlite3: database table is locked"), true},
-		{errors.New("attempt to write a readonly database (8)"), false},
-		{errErasing, true},
-		{ErrLeaseLost, false},
-		{context.Canceled, false},
-	} {
-		assert.Equal(t, tt.want, passing(fmt.Errorf("wrapped: %w", tt.err)), tt.err.Error())
-	}
-}
-
-func TestWhatWasInTheWayIsToldWhenTheContextEnds(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct{ then, want error }{
-		"instead of what the driver says": {errors.New("interrupted"), coded("40001")},
-		"but not if it went through":      {nil, nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ctx, cancel := context.WithCancel(t.Context())
-			tries := 0
-			err := repeat(ctx, func() error {
-				if tries++; tries == 1 {
-					return coded("40001")
-				}
-				cancel()
-				return tt.then
-			})
-			require.Equal(t, 2, tries)
-			require.ErrorIs(t, err, tt.want)
-			if tt.want != nil {
-				require.ErrorIs(t, err, context.Canceled)
-			}
-		})
-	}
-}
-
 // Some drivers of SQLite give the first argument to the placeholder that comes first, whatever its number is.
 func TestPlaceholdersComeInTheirOrder(t *testing.T) {
 	t.Parallel()

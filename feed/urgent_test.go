@@ -13,6 +13,7 @@ import (
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
 	"github.com/actito-go/actito/feed"
+	"github.com/actito-go/actito/internal/race"
 )
 
 // waits are the times from the push of rows to their arrival, in order. The first name of a row says when it was pushed.
@@ -31,14 +32,14 @@ func waits(s *shop, prefix string, pushed map[string]time.Time) (list []time.Dur
 
 func TestUrgentRowsGoAheadOfThousands(t *testing.T) {
 	t.Parallel()
-	for name, push := range map[string]func(s *shop, id string){
+	for name, push := range race.Cases(map[string]func(s *shop, id string){
 		"must trigger": func(s *shop, id string) {
 			s.push(customer{ID: id, Email: id + "@example.com"}, feed.MustTrigger())
 		},
 		"opt-outs": func(s *shop, id string) {
 			s.push(customer{ID: id, Newsletter: actito.Set(false)})
 		},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/actito-go/actito/actitotest"
+	"github.com/actito-go/actito/internal/race"
 )
 
 // keyOfImport is a customer of whom there are so many that they go by import. The first ones go last: calls begin with the
@@ -90,7 +91,7 @@ var importPoints = []string{
 
 func TestNothingIsLostWhateverStepOfAnImportIsKilled(t *testing.T) {
 	t.Parallel()
-	for name, place := range placesOfShop {
+	for name, place := range race.Cases(placesOfShop) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			points := importPoints
@@ -153,7 +154,7 @@ func TestWhoeverIsStoppedWhileAnImportIsMadeStartsNone(t *testing.T) {
 	if *killing < thorough {
 		t.Skip("it takes minutes: -killing 30s")
 	}
-	for name, place := range placesOfShop {
+	for name, place := range race.Cases(placesOfShop) {
 		for _, at := range []string{"before BEGIN", "after COMMIT of INSERT INTO feed_imports…", "before POST mass-imports…", "at the body of POST mass-imports…"} {
 			t.Run(name+" "+at, func(t *testing.T) {
 				t.Parallel()

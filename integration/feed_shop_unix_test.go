@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/actito-go/actito/actitotest"
+	"github.com/actito-go/actito/internal/race"
 	"github.com/actito-go/actito/quota/sqlquota"
 )
 
@@ -382,7 +383,7 @@ var placesOfShop = map[string]func(t testing.TB) address{
 // onEachPlace runs a test on each kind of database.
 func onEachPlace(t *testing.T, test func(t *testing.T, a address)) {
 	t.Parallel()
-	for name, place := range placesOfShop {
+	for name, place := range race.Cases(placesOfShop) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, place(t))

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/actito-go/actito/internal/race"
 )
 
 // stops are points at which whoever drains is stopped for longer than its lease, while none of its transactions is open.
@@ -34,7 +36,7 @@ const beforeDelete = "before DELETE profiles…"
 
 func TestWhoeverIsStoppedForLongerThanTheLeaseChangesNothing(t *testing.T) {
 	t.Parallel()
-	for name, place := range placesOfShop {
+	for name, place := range race.Cases(placesOfShop) {
 		for i, tt := range stops {
 			if *killing < thorough && i%3 != 0 {
 				continue

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/actito-go/actito/feed"
+	"github.com/actito-go/actito/internal/race"
 )
 
 // outbox opens the outbox of a database.
@@ -27,7 +28,7 @@ func (a address) outbox(t testing.TB) (*feed.SQLStore, *sql.DB) {
 // onEachOutbox is a test of an outbox in every kind of database.
 func onEachOutbox(t *testing.T, test func(t *testing.T, a address, s *feed.SQLStore, db *sql.DB)) {
 	t.Parallel()
-	for name, newDatabase := range databases {
+	for name, newDatabase := range race.Cases(databases) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newDatabase(t)
@@ -305,7 +306,7 @@ func TestEraseLeavesNoPayload(t *testing.T) {
 
 func TestEightMakeTheOutboxAtOnce(t *testing.T) {
 	t.Parallel()
-	for name, newDatabase := range databases {
+	for name, newDatabase := range race.Cases(databases) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newDatabase(t)
@@ -345,7 +346,7 @@ func TestTheOutboxMayBeInAnAttachedDatabase(t *testing.T) {
 
 func TestAnOutboxOfOthersIsRefused(t *testing.T) {
 	t.Parallel()
-	for name, newDatabase := range databases {
+	for name, newDatabase := range race.Cases(databases) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newDatabase(t)

@@ -16,17 +16,21 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/internal/postgrestest"
 	"github.com/actito-go/actito/internal/race"
 	"github.com/actito-go/actito/quota/quotatest"
 	"github.com/actito-go/actito/quota/sqlquota"
 )
+
+// server is the PostgreSQL server of the tests.
+var server postgrestest.Server
 
 var killing = flag.Duration("killing", race.Less(5*time.Second), "how long to kill processes at random")
 
 func TestMain(m *testing.M) {
 	serveFeed()
 	quotatest.Serve(openQuota)
-	defer server.stop()
+	defer server.Stop()
 	// Unless the command line sets them: most tests wait for a disk, and quotatest.Run makes calls in any order too.
 	_ = flag.Set("test.parallel", "8")
 	_ = flag.Set("rapid.checks", strconv.Itoa(race.Less(12)))
@@ -136,7 +140,7 @@ func newSQLite(t testing.TB, settings string) address {
 // newPostgres is a schema of its own.
 func newPostgres(t testing.TB) address {
 	t.Helper()
-	a := address{sqlquota.Postgres, "", server.url(t)}
+	a := address{sqlquota.Postgres, "", server.URL(t)}
 	a.prefix = fmt.Sprintf("test_%d.actito_", schemas.Add(1))
 	schema, _, _ := strings.Cut(a.prefix, ".")
 	a.exec(t, "CREATE SCHEMA "+schema)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/internal/race"
 	"github.com/actito-go/actito/quota/sqlquota"
 )
 
@@ -31,7 +32,7 @@ func ask(id string, at time.Time) actito.Reservation {
 // onEach is a test of every kind of database, with tables in it.
 func onEach(t *testing.T, test func(t *testing.T, a address)) {
 	t.Parallel()
-	for name, newDatabase := range databases {
+	for name, newDatabase := range race.Cases(databases) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, migrated(t, newDatabase(t)))
@@ -56,7 +57,7 @@ func (a address) state(t testing.TB) string {
 
 func TestEightMigrateAtOnce(t *testing.T) {
 	t.Parallel()
-	for name, newDatabase := range databases {
+	for name, newDatabase := range race.Cases(databases) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newDatabase(t)
@@ -78,7 +79,7 @@ func TestEightMigrateAtOnce(t *testing.T) {
 
 func TestPrintedMigrationsMakeTheTables(t *testing.T) {
 	t.Parallel()
-	for name, newDatabase := range databases {
+	for name, newDatabase := range race.Cases(databases) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newDatabase(t)
@@ -104,7 +105,7 @@ func TestSQLiteTablesMayBeInAnAttachedDatabase(t *testing.T) {
 
 func TestTablesThatAreMissing(t *testing.T) {
 	t.Parallel()
-	for name, newDatabase := range databases {
+	for name, newDatabase := range race.Cases(databases) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newDatabase(t)
@@ -136,7 +137,7 @@ func usageError(t testing.TB, s *sqlquota.Store) error {
 
 func TestTablesOfOthersAreRefused(t *testing.T) {
 	t.Parallel()
-	for name, newDatabase := range databases {
+	for name, newDatabase := range race.Cases(databases) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newDatabase(t)

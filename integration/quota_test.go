@@ -9,12 +9,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/internal/race"
 	"github.com/actito-go/actito/quota/quotatest"
 )
 
 func TestTheQuotaStoreKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	for name, newDatabase := range databases {
+	for name, newDatabase := range race.Cases(databases) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			quotatest.Run(t, func(t *testing.T, now func() time.Time) func() actito.QuotaStore {

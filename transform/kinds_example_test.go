@@ -75,9 +75,85 @@ func ExampleConcatenate() {
 	}
 	fmt.Println(err)
 	_, err = spec.Explain(map[string]string{"shop": "BE1", "number": ""}, transform.CSV)
-	fmt.Println(err) // SkipEmpty would write BE1
+	fmt.Println(err)
+
+	spec, err = transform.New(transform.Concatenate("-", "shop", "number").SkipEmpty().On("orderId"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	changes, err = spec.Explain(map[string]string{"shop": "BE1", "number": ""}, transform.CSV)
+	fmt.Println(changes, err)
 	// Output:
 	// orderId: "" → "BE1-0042" (CONCATENATE)
 	// <nil>
 	// transform: transformation 1: column "orderId": CONCATENATE: some of the columns are empty: a text made of the others might be that of another row; SkipEmpty allows it
+	// [orderId: "" → "BE1" (CONCATENATE)] <nil>
+}
+
+// A program tells its caller which columns it needs, and what comes out.
+func ExampleProgram() {
+	spec, err := transform.New(
+		transform.Boolean().On("newsletter"),
+		transform.Date("dd/MM/yyyy").To("yyyy-MM-dd").On("birth"),
+		transform.MapValues(map[string]string{"BE": "Belgium"}).DefaultUnset().On("country"),
+		transform.Drop().On("remark"),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	program, err := spec.Bind([]string{"id", "newsletter", "birth", "country", "remark"}, transform.JSON)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("touched", program.Touched(), "written", program.Written(), "booleans", program.Booleans())
+	row := program.NewRow()
+	row.Values[0].SetText([]byte("C1"))
+	row.Values[1].SetString("oui")
+	row.Values[2].Clear() // null
+	row.Values[3].SetString("NL")
+	row.Values[4].Leave() // unset, as it was
+	if err := program.Run(row); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for i, column := range program.Columns() {
+		if !program.Dropped(i) {
+			fmt.Printf("%s: set %t %q\n", column, row.Values[i].State == transform.Set, row.Values[i].Text)
+		}
+	}
+	// Output:
+	// touched [1 2 3] written [1 2 3] booleans [1]
+	// id: set true "C1"
+	// newsletter: set true "true"
+	// birth: set false ""
+	// country: set false ""
+}
+
+// What the service's own engine takes, and whether a stored definition has it already.
+func ExampleSpecification_ForService() {
+	wanted, err := transform.New(transform.Trim().On("city"), transform.Uppercase().On("city"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	list, err := wanted.ForService()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	stored, err := transform.New(list)
+	fmt.Println(len(list), wanted.Equal(stored), err)
+	here, err := transform.New(transform.Email().On("emailAddress"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = here.ForService()
+	fmt.Println(err)
+	// Output:
+	// 2 true <nil>
+	// transform: transformation 1: column "emailAddress": EMAIL: the service is not known to have this kind: let it run here, while the file is staged
 }

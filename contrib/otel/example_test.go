@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/trace"
@@ -13,6 +15,7 @@ import (
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
 	actitootel "github.com/actito-go/actito/contrib/otel"
+	"github.com/actito-go/actito/feed"
 )
 
 // A program gives its own providers, with exporters to where its traces and metrics go.
@@ -60,4 +63,17 @@ func ExampleHooks() {
 	// metric actito.token.refresh.duration
 	// metric http.client.active_requests
 	// metric http.client.request.duration
+}
+
+// One process tells how much of the feed waits, and since when.
+func ExampleObserveFeed() {
+	observe := func(f *feed.Feed) error {
+		registration, err := actitootel.ObserveFeed(otel.GetMeterProvider(), f, time.Minute)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = registration.Unregister() }()
+		return f.Run(context.Background())
+	}
+	_ = observe
 }

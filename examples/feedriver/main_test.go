@@ -1,13 +1,15 @@
-//go:build unix
-
 package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/assert"
@@ -16,17 +18,36 @@ import (
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/examples/internal/shop"
 	"github.com/actito-go/actito/feed"
+	"github.com/actito-go/actito/internal/postgrestest"
 )
 
+var server postgrestest.Server
+
 func TestMain(m *testing.M) {
-	defer server.stop()
+	defer server.Stop()
 	m.Run()
+}
+
+var databases atomic.Int32
+
+// newDatabase returns how to connect to a database of its own.
+func newDatabase(t *testing.T) string {
+	t.Helper()
+	at, err := url.Parse(server.URL(t))
+	require.NoError(t, err)
+	connection, err := pgx.Connect(t.Context(), at.String())
+	require.NoError(t, err)
+	defer func() { _ = connection.Close(t.Context()) }()
+	name := fmt.Sprintf("test%d", databases.Add(1))
+	_, err = connection.Exec(t.Context(), "CREATE DATABASE "+name)
+	require.NoError(t, err)
+	return at.JoinPath("..", name).String()
 }
 
 func TestWhatJobsHandOverArrivesWithThem(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), []string{"-db", server.url(t)}, &out))
+	require.NoError(t, run(t.Context(), []string{"-db", newDatabase(t)}, &out))
 	assert.Equal(t, `10 customers have signed up and ordered, with a job for each sign-up and each order.
    sign-up, try 1: it died after its hand-over, before its commit
    jobs completed: 10 sign-ups, 10 orders
@@ -39,7 +60,7 @@ Rows left in the outbox: 0
 
 func TestWhatIsRolledBackIsNotHandedOver(t *testing.T) {
 	t.Parallel()
-	pool, err := open(t.Context(), server.url(t))
+	pool, err := open(t.Context(), newDatabase(t))
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	db := stdlib.OpenDBFromPool(pool)

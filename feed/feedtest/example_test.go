@@ -1,28 +1,28 @@
 package feedtest_test
 
 import (
-	"context"
-	"fmt"
-	"time"
+	"math/rand/v2"
+	"testing"
 
-	"github.com/actito-go/actito/feed"
 	"github.com/actito-go/actito/feed/feedtest"
 )
 
-// What a transaction writes is seen once it is committed.
-func ExampleMemory() {
-	ctx, m := context.Background(), feedtest.NewMemory()
-	tx := m.Begin()
-	add := m.Append(feed.Event{Lane: "profiles:Shop/Customers", Key: "hhLGJ0KqQHmBVYIyrW0z4A", Payload: []byte("{}"), At: time.Now()})
-	if _, err := tx.ExecContext(ctx, add.Query, add.Args...); err != nil {
-		fmt.Println(err)
+// In a test file of your store:
+func ExampleRun() {
+	open := func(*testing.T) feedtest.Outbox {
+		// Your store, and how a transaction begins in its database, which has an outbox of its own for each test.
+		return feedtest.NewMemory().Outbox()
 	}
-	for range 2 {
-		page, err := m.Page(ctx, feed.Page{Lanes: []string{"profiles:Shop/Customers"}, Limit: 10})
-		fmt.Println(len(page), err)
-		_ = tx.Commit()
+	TestStore := func(t *testing.T) {
+		feedtest.Run(t, open, feedtest.OneWriter()) // as SQLite; a failure prints the number for Seed
 	}
-	// Output:
-	// 0 <nil>
-	// 1 <nil>
+	TestAgain := func(t *testing.T) {
+		feedtest.Run(t, open, feedtest.OneWriter(), feedtest.Seed(7))
+	}
+	TestMore := func(t *testing.T) {
+		for range 1000 {
+			feedtest.AnyOrder(t, open(t), rand.IntN)
+		}
+	}
+	_, _, _ = TestStore, TestAgain, TestMore
 }

@@ -31,7 +31,7 @@ func (a *answer) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBody+1))
 	if err == nil && len(body) > maxAnswerBody {
-		err = fmt.Errorf("the answer is larger than %d bytes", maxAnswerBody)
+		err = fmt.Errorf("the answer is larger than %d MiB", maxAnswerBody>>20)
 	} else if err != nil {
 		f := newFault(c, resp)
 		f.Broken, f.Err = req.Context().Err() == nil, err

@@ -39,7 +39,7 @@ func TestWhatCountsAsAnAnswer(t *testing.T) {
 		"to a delete is text":                        {want: Any, status: 200, body: "deleted"},
 		"to a delete is nothing":                     {want: Any, status: 204},
 		"to nothing is an error, whatever its kind":  {want: Any, status: 404, err: ""},
-		"to a read is not longer than can be stored": {want: JSON, status: 200, body: `"` + strings.Repeat("x", maxAnswerBody) + `"`, err: "the answer is larger than 67108864 bytes"},
+		"to a read is not longer than can be stored": {want: JSON, status: 200, body: `"` + strings.Repeat("x", maxAnswerBody) + `"`, err: "the answer is larger than 64 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -32,6 +32,17 @@ func ExampleOpen() {
 	defer client.Close()
 }
 
+// A licence of 24 imports a day, from today on, whose programs all run on one machine that keeps its state on a volume.
+func ExampleChangeLimits() {
+	ledger, err := filequota.Open("/mnt/state/actito-quota.json",
+		filequota.ChangeLimits(), // for this one deployment: imports of the day were booked under 12
+		filequota.AllowNetworkFileSystem())
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = actito.WithQuota(actito.Quota{Store: ledger, Limit: 24})
+}
+
 // A client of the licence 4711 books by itself. This is what it does, and what it is told when another process took the day's last import.
 func ExampleStore() {
 	dir, err := os.MkdirTemp("", "ledger")

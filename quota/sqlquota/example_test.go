@@ -1,11 +1,41 @@
 package sqlquota_test
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"log"
+	"os"
+	"time"
 
+	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/quota/sqlquota"
 )
+
+// The ledger is in the database that the programs of the licence share anyway.
+func ExampleNew() {
+	connect := func(ctx context.Context, db *sql.DB) (*actito.Client, error) {
+		ledger, err := sqlquota.New(db, sqlquota.Postgres) // with ChangeLimits once, after the licence was extended
+		if err != nil {
+			return nil, err
+		}
+		if err := ledger.Migrate(ctx); err != nil { // unless your own migrations make the tables
+			return nil, err
+		}
+		return actito.New(os.Getenv("ACTITO_API_KEY"), "MyEntity", actito.WithEnvironment(actito.Env3),
+			actito.WithQuota(actito.Quota{Store: ledger}))
+	}
+	_ = connect
+}
+
+// In tests a day passes in no time.
+func ExampleWithClock() {
+	now := time.Date(2026, time.March, 29, 1, 0, 0, 0, time.UTC) // clocks change in this night
+	ledger, err := sqlquota.New(new(sql.DB), sqlquota.SQLite, sqlquota.WithClock(func() time.Time { return now }))
+	fmt.Println(ledger != nil, err)
+	now = now.Add(24 * time.Hour)
+	// Output: true <nil>
+}
 
 // The statements for a tool that runs migrations.
 func ExampleMigrations() {

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"regexp"
+
+	"github.com/actito-go/actito/internal/sqlretry"
 )
 
 // schema is the tables by name, and what a dialect says in its own way.
@@ -117,7 +119,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		err = s.usable(ctx) // tables of the same names may be another's
 	}
 	if err != nil {
-		return fmt.Errorf("sqlquota: migrate: tables %s and %s: %w", s.ledgers, s.imports, ended(ctx, err))
+		return fmt.Errorf("sqlquota: migrate: tables %s and %s: %w", s.ledgers, s.imports, sqlretry.Explain(ctx, err, "Store.Migrate"))
 	}
 	return nil
 }

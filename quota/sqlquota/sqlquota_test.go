@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -94,29 +93,4 @@ func TestAContextThatEndedIsToldWhateverTheDriverSays(t *testing.T) {
 	err = s.Begin(ctx, "4711/a")
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorContains(t, err, "interrupted")
-}
-
-// coded is an error as drivers of PostgreSQL have it.
-type coded string
-
-func (c coded) Error() string    { return "an error with the code " + string(c) }
-func (c coded) SQLState() string { return string(c) }
-
-func TestWhichErrorsPass(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		err  error
-		want bool
-	}{
-		{coded("40001"), true},
-		{coded("40P01"), true},
-		{coded("42P01"), false},
-		{coded("55P03"), false},
-		{errors.New("database is locked (5) (SQLITE_BUSY)"), true},
-		{errors.New("sqlite3: database table is locked"), true},
-		{errors.New("attempt to write a readonly database (8)"), false},
-		{context.Canceled, false},
-	} {
-		assert.Equal(t, tt.want, passing(fmt.Errorf("wrapped: %w", tt.err)), tt.err.Error())
-	}
 }

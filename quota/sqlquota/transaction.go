@@ -5,12 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/actito-go/actito"
+	"github.com/actito-go/actito/internal/sqlretry"
 )
 
 // format is that of the books in the ledgers' table. It changes when an older version of this package would misread
@@ -140,57 +140,12 @@ func (s *Store) failed(ctx context.Context, op, table, licence string, err error
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("sqlquota: %s: table %s, licence %q: %w", op, table, licence, ended(ctx, err))
-}
-
-// ended adds what drivers leave out: that the context ended, or that the tables are yet to be made.
-func ended(ctx context.Context, err error) error {
-	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
-		return fmt.Errorf("%w: %w", ctx.Err(), err)
-	}
-	if code := sqlState(err); code == "42P01" || code == "3F000" || strings.Contains(err.Error(), "no such table") {
-		return fmt.Errorf("%w: Store.Migrate makes the tables, or run the statements of Migrations", err)
-	}
-	return err
+	return fmt.Errorf("sqlquota: %s: table %s, licence %q: %w", op, table, licence, sqlretry.Explain(ctx, err, "Store.Migrate"))
 }
 
 // repeat does something again while others are in its way.
 func repeat(ctx context.Context, do func() error) error {
-	for longest := 2 * time.Millisecond; ; longest = min(2*longest, 64*time.Millisecond) {
-		err := do()
-		if err == nil || !passing(err) {
-			return err
-		}
-		select {
-		case <-time.After(rand.N(longest)): //nolint:gosec // a delay is no secret
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		}
-	}
-}
-
-// passing reports whether an error is one of those that say: nothing was done, do it again.
-func passing(err error) bool {
-	switch sqlState(err) {
-	case "40001", "40P01": // serialization failure, deadlock
-		return true
-	case "":
-		// SQLITE_BUSY and SQLITE_LOCKED: drivers have no type in common, but all have SQLite's texts.
-		return strings.Contains(err.Error(), "database is locked") || strings.Contains(err.Error(), "database table is locked")
-	}
-	return false
-}
-
-// sqlState returns the code of an error of PostgreSQL, "" if it is none.
-func sqlState(err error) string {
-	var coded interface {
-		error
-		SQLState() string
-	}
-	if errors.As(err, &coded) {
-		return coded.SQLState()
-	}
-	return ""
+	return sqlretry.Do(ctx, 64*time.Millisecond, do)
 }
 
 // cut splits a name into its licence and the rest. A name without a slash has the licence "".

@@ -1,11 +1,13 @@
 //go:build unix
 
-package integration
+// Package postgrestest starts a PostgreSQL server for tests.
+package postgrestest
 
 import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -17,10 +19,8 @@ import (
 	"testing"
 )
 
-// server is the PostgreSQL server of the tests. It starts when the first test needs it.
-var server postgresServer
-
-type postgresServer struct {
+// Server is a server on this machine. It starts when the first test needs it.
+type Server struct {
 	start sync.Once
 	at    string
 	skip  string // why there is none
@@ -36,7 +36,7 @@ const keeper = `
 trap '' INT TERM
 cd "$1" &&
 "$2/initdb" -D "$1/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$1/log" 2>&1 &&
-"$2/pg_ctl" -D "$1/data" -l "$1/log" -w -o "-c listen_addresses=127.0.0.1 -c port=$3 -c unix_socket_directories=$1 -c max_connections=300" start >>"$1/log" 2>&1 &&
+"$2/pg_ctl" -D "$1/data" -l "$1/log" -w -o "-c listen_addresses=127.0.0.1 -c port=$3 -c unix_socket_directories=$1 -c max_connections=300 -c max_wal_size=128MB" start >>"$1/log" 2>&1 &&
 echo started || cat "$1/log"
 exec >/dev/null
 read -r _
@@ -44,8 +44,8 @@ read -r _
 cd / && rm -rf "$1"
 `
 
-// url returns how to connect to the server, and skips the test if there cannot be one.
-func (s *postgresServer) url(t testing.TB) string {
+// URL returns how to connect to the server's first database, and skips the test if there cannot be a server.
+func (s *Server) URL(t testing.TB) string {
 	t.Helper()
 	s.start.Do(func() { s.err = s.run() })
 	if s.skip != "" {
@@ -57,8 +57,8 @@ func (s *postgresServer) url(t testing.TB) string {
 	return s.at
 }
 
-func (s *postgresServer) run() error {
-	programs := postgresPrograms()
+func (s *Server) run() error {
+	programs := installed()
 	if programs == "" {
 		s.skip = "PostgreSQL is not installed: Debian's package postgresql has it"
 		return nil
@@ -71,7 +71,7 @@ func (s *postgresServer) run() error {
 	if err != nil {
 		return err
 	}
-	s.cmd = exec.Command("/bin/sh", "-c", keeper, "sh", dir, programs, port)
+	s.cmd = exec.Command("/bin/sh", "-c", keeper, "sh", dir, programs, port) //nolint:gosec // of PostgreSQL, for tests
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what is typed at a terminal stops the tests only
 	if os.Geteuid() == 0 {                                  // as which PostgreSQL does not run
 		if s.cmd.SysProcAttr.Credential, err = unprivileged(); err != nil {
@@ -100,16 +100,16 @@ func (s *postgresServer) run() error {
 	return nil
 }
 
-// stop ends the server, if there is one.
-func (s *postgresServer) stop() {
+// Stop ends the server, if there is one.
+func (s *Server) Stop() {
 	if s.hold != nil {
 		_ = s.hold.Close()
 		_ = s.cmd.Wait()
 	}
 }
 
-// postgresPrograms finds the directory of PostgreSQL's programs.
-func postgresPrograms() string {
+// installed finds the directory of PostgreSQL's programs.
+func installed() string {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // Debian: they are not in the PATH
 	if len(found) > 0 {
 		newest := slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })
@@ -144,4 +144,14 @@ func unprivileged() (*syscall.Credential, error) {
 		return nil, err
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
 }
