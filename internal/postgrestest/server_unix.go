@@ -72,8 +72,8 @@ func (s *Server) run() error {
 		return err
 	}
 	s.cmd = exec.Command("/bin/sh", "-c", keeper, "sh", dir, programs, port) //nolint:gosec // of PostgreSQL, for tests
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what is typed at a terminal stops the tests only
-	if os.Geteuid() == 0 {                                  // as which PostgreSQL does not run
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}                  // what is typed at a terminal stops the tests only
+	if os.Geteuid() == 0 {                                                   // as which PostgreSQL does not run
 		if s.cmd.SysProcAttr.Credential, err = unprivileged(); err != nil {
 			return err
 		}
