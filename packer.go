@@ -36,6 +36,7 @@ type packer struct {
 	blockSize int
 	workers   int
 	work      sync.WaitGroup
+	blocks    []*block // all that were made
 
 	head   *block
 	header []string
@@ -59,25 +60,40 @@ type block struct {
 	inside bool   // it begins inside a row
 	window []byte // the text before it
 	packed bytes.Buffer
+	flate  *flate.Writer // of compressors
 	done   chan struct{}
 }
 
 func newPacker(b bounds, name string, c Compression) *packer {
-	return &packer{bounds: b, name: name, compress: cmp.Or(c, ZIP),
+	p := &packer{bounds: b, name: name, compress: cmp.Or(c, ZIP),
 		// Small parts need small blocks: a file ends with one of them.
 		blockSize: int(min(blockSize, max(1, b.limit/8))),
-		workers:   min(runtime.GOMAXPROCS(0), maxWorkers),
-		cur:       newBlock(0)}
+		workers:   min(runtime.GOMAXPROCS(0), maxWorkers)}
+	p.cur = p.newBlock(0)
+	return p
 }
 
-func newBlock(size int) *block {
-	return &block{text: make([]byte, 0, size), done: make(chan struct{}, 1)}
+func (p *packer) newBlock(size int) *block {
+	b := &block{text: make([]byte, 0, size), done: make(chan struct{}, 1)}
+	p.blocks = append(p.blocks, b)
+	return b
+}
+
+// close waits until nothing is compressed any more, and lets other files have what that took.
+func (p *packer) close() {
+	p.work.Wait()
+	for _, b := range p.blocks {
+		if b.flate != nil {
+			compressors.Put(b.flate)
+			b.flate = nil
+		}
+	}
 }
 
 // begin takes the header, which every file starts with.
 func (p *packer) begin(names []string, header []byte) error {
 	p.header = names
-	p.head = newBlock(0)
+	p.head = p.newBlock(0)
 	p.head.text = bytes.Clone(header)
 	p.pack(p.head)
 	p.cur.follow(p.head)
@@ -137,7 +153,7 @@ func (p *packer) cut() error {
 // spare returns a block to fill: a new one, unless enough are in use.
 func (p *packer) spare() (*block, error) {
 	if len(p.busy) < p.workers {
-		return newBlock(p.blockSize), nil
+		return p.newBlock(p.blockSize), nil
 	}
 	b := p.busy[0]
 	return b, p.take()
@@ -267,11 +283,12 @@ func (p *packer) pack(b *block) {
 		return
 	}
 	b.packed.Reset()
-	w := compressors.Get().(*flate.Writer)
-	w.ResetDict(&b.packed, b.window)
-	_, _ = w.Write(b.text) // a bytes.Buffer has no errors
-	_ = w.Flush()
-	compressors.Put(w)
+	if b.flate == nil {
+		b.flate = compressors.Get().(*flate.Writer)
+	}
+	b.flate.ResetDict(&b.packed, b.window)
+	_, _ = b.flate.Write(b.text) // a bytes.Buffer has no errors
+	_ = b.flate.Flush()
 }
 
 // compressors are shared, since each takes more than a megabyte, and most files are small.

@@ -141,6 +141,7 @@ func TestFilesDoNotDependOnTheMachine(t *testing.T) {
 	require.NoError(t, err)
 	pack := func(c Compression, workers, chunk int) []StagedFile {
 		p := newPacker(bounds{limit: 90_000, splits: true, memory: stagingMemory}, "a.csv", c)
+		defer p.close()
 		p.workers = workers
 		sink := newCSVSink("a.csv", ',', p)
 		require.NoError(t, sink.readFrom(t.Context(), readerFunc(func(to []byte) func([]byte) (int, error) {

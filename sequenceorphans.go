@@ -293,7 +293,7 @@ func (s *stepRun) withoutOrphans(ctx context.Context, f StagedFile, rules []orph
 	p := newPacker(bounds{limit: maxFileSize, memory: stagingMemory}, f.Name, f.Compression)
 	done := false
 	defer func() {
-		if p.work.Wait(); !done {
+		if p.close(); !done {
 			_ = p.discard()
 		}
 	}()

@@ -135,7 +135,7 @@ func (b bounds) stage(ctx context.Context, data []Data) (*Staged, error) {
 func (b bounds) pack(ctx context.Context, d Data) (files []StagedFile, err error) {
 	p := newPacker(b, d.name, d.compression)
 	defer func() {
-		p.work.Wait()
+		p.close()
 		if files == nil {
 			_ = p.discard()
 		}
