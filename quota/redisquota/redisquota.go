@@ -1,5 +1,6 @@
 // Package redisquota lets all processes and machines of a licence share its limits through Redis: its calls, by the
-// [Limiter], and its imports, by the ledger of a [Store]. Each works without the other. This is about calls.
+// [Limiter], and its imports, by the ledger of a [Store], whose documentation says what that guarantees. Each works without
+// the other. This is about calls.
 //
 // Use the limiter where several programs, or several replicas of one, make calls under one licence, and their load moves between
 // them: whoever has something to do may use what the others leave. Give every program the same limits and the same name

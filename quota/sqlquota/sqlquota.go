@@ -24,7 +24,7 @@
 // Whoever uses the tables never starts more imports than the limit, whichever process, machine or connection dies, at
 // any instruction. A call takes effect as a whole or not at all. One that returned without an error is committed: it
 // survives a crash of the database, even where synchronous_commit is off. One that returned an error may have taken
-// effect, if the connection broke while it was committed; a [actito.Client] copes with that. Nothing is started while
+// effect, if the connection broke while it was committed; an [actito.Client] copes with that. Nothing is started while
 // the database cannot be reached, unless Quota.FailOpen says so.
 //
 // Every call is one short transaction that locks the row of its licence, at READ COMMITTED whatever the database's
