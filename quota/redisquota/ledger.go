@@ -31,7 +31,7 @@ import (
 // Whoever uses the same Redis never starts more imports than the limit, whichever process, machine or connection dies,
 // at any instruction, as long as Redis forgets nothing. A call is one script, which takes effect as a whole or not at
 // all, and one round trip; the first one that a server sees is two. When go-redis repeats a call because the connection
-// broke, it takes effect once. One that returned an error may have taken effect; a [actito.Client] copes with that.
+// broke, it takes effect once. One that returned an error may have taken effect; an [actito.Client] copes with that.
 // Nothing is started while Redis cannot be reached, unless Quota.FailOpen says so. A call returns when its context
 // ends, whatever the timeouts of the client of Redis are; what it began may go on within those.
 //
