@@ -18,6 +18,7 @@ import (
 
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
+	"github.com/actito-go/actito/internal/race"
 	"github.com/actito-go/actito/quota/filequota"
 )
 
@@ -55,9 +56,12 @@ func TestWhatIsKeptHoldsNoRows(t *testing.T) {
 	client := newClient(t, server, actito.WithQuota(actito.Quota{Store: store, Licence: "4711"}), actito.WithLogger(log),
 		actito.WithRetry(actito.RetryPolicy{Tries: 1}))
 	customers := profilesOf[customer](t, client, "Customers")
-	noise := make([]byte, 150)
+	noise, many := make([]byte, 150), 20_000 // too many for memory
+	if race.Enabled {
+		many = 100
+	}
 	rows := func(yield func(customer, error) bool) {
-		for i := range 20_000 { // too many for memory
+		for i := range many {
 			_, _ = rand.Read(noise)
 			row := customer{ID: secretKey, Email: secretEmail, FirstName: secretName + base64.StdEncoding.EncodeToString(noise), Phone: actito.Set(secretPhone)}
 			if i > 0 {
@@ -98,10 +102,10 @@ func TestWhatIsKeptHoldsNoRows(t *testing.T) {
 	for _, is := range []string{"first", "second", "customers", "c.csv", "4711"} {
 		require.Contains(t, text, is, "what is kept was found")
 	}
-	if runtime.GOOS == "linux" {
+	if runtime.GOOS == "linux" && !race.Enabled {
 		require.Contains(t, text, temporary, "it was large enough for a file")
 	}
-	require.Greater(t, staged, 10)
+	require.NotZero(t, staged)
 	values := []string{server.APIKey, secretKey, secretEmail, secretName, secretPhone}
 	for _, r := range server.Requests(actitotest.OpRunOnce) {
 		values = append(values, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
