@@ -84,6 +84,7 @@ func (p *packer) close() {
 	p.work.Wait()
 	for _, b := range p.blocks {
 		if b.flate != nil {
+			b.flate.Reset(nil) // it holds on to no block
 			compressors.Put(b.flate)
 			b.flate = nil
 		}
