@@ -272,8 +272,8 @@ func (s *Server) writeHeader(w http.ResponseWriter, c *call, a answer) {
 	if len(a.body) > 0 {
 		h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
-	if a.close {
-		h.Set("Connection", "close")
+	if a.close { // as net/http does with a body that is too large: what the client still sends does not keep the answer from it
+		_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 	}
 	for name, values := range a.header {
 		h[http.CanonicalHeaderKey(name)] = values
