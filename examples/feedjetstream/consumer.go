@@ -84,7 +84,9 @@ type consumer struct {
 
 // consume hands the messages of a partition over until the context ends.
 func (c *consumer) consume(ctx context.Context, partition int, from jetstream.Consumer) error {
-	messages, err := from.Messages(jetstream.PullMaxMessages(1))
+	// A server that is busy was seen to overlook, now and then, that a message came again while a pull waited for one: the
+	// next pull gets it, after 30 seconds by default.
+	messages, err := from.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(5*time.Second))
 	if err != nil {
 		return err
 	}
