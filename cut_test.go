@@ -201,7 +201,7 @@ func (b *bulk) tells(t testing.TB, world []actitotest.Assumption, accepted bool,
 
 func TestAnEarlyRefusalOfALargeUploadArrives(t *testing.T) {
 	t.Parallel()
-	staged := incompressible(t, 12<<20) // more than any buffer on the way holds
+	staged := incompressible(t, race.Less(40<<20))
 	for name, tt := range race.Cases(map[string]struct {
 		fault  actitotest.Fault
 		status int

@@ -19,6 +19,7 @@ import (
 
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
+	"github.com/actito-go/actito/internal/race"
 )
 
 func collect[T any](t testing.TB, rejects iter.Seq2[actito.Reject[T], error]) []actito.Reject[T] {
@@ -318,7 +319,7 @@ func TestLargeRejectsLeaveNoFileBehind(t *testing.T) {
 	t.Setenv("TMPDIR", dir)
 	var text strings.Builder
 	text.WriteString("orderId,customerID,amount,errorCode,errorColumn\n")
-	const rows = 1000
+	rows := race.Less(4000)
 	random := make([]byte, 3<<10)
 	for i := range rows {
 		_, _ = rand.Read(random) // it never fails

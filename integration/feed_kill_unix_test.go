@@ -85,16 +85,22 @@ func (c *crew) work(long time.Duration) {
 	}
 	began := time.Now()
 	died := 0
-	for ; died <= len(workers) || time.Since(began) < long; died++ {
-		e := <-ends
-		e.died()
-		if c.exact {
-			e.frees()
-			if e.obeyed {
-				c.deaths[e.Order.At]++
+	for limit := time.After(max(long, 10*time.Second)); died <= len(workers) || time.Since(began) < long; {
+		select {
+		case e := <-ends:
+			e.died()
+			died++
+			if c.exact {
+				e.frees()
+				if e.obeyed {
+					c.deaths[e.Order.At]++
+				}
 			}
+			start(e.place)
+			continue
+		case <-limit:
 		}
-		start(e.place)
+		break
 	}
 	close(over)
 	for _, w := range workers {
@@ -102,6 +108,7 @@ func (c *crew) work(long time.Duration) {
 	}
 	c.drainAll()
 	c.Logf("%d processes died; %d writes", died, len(c.all()))
+	assert.Greater(c, died, len(workers))
 }
 
 // limit ends when a process is to be killed from outside, or if it is to die at a point, when it must stop because it has
