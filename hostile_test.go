@@ -41,7 +41,16 @@ func bomb(t testing.TB) []byte {
 	return packed.Bytes()
 }
 
-// The client is one of the default settings, on real connections.
+// listOnce makes a call, with a client of the default settings, on real connections.
+func listOnce(t testing.TB, url string) error {
+	t.Helper()
+	client, err := actito.New("key", "MyEntity", actito.WithBaseURL(url), actito.WithRetry(actito.RetryPolicy{Tries: 1}))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	_, err = client.Entities.List(t.Context())
+	return err
+}
+
 func TestAHostileServerIsBounded(t *testing.T) {
 	t.Parallel()
 	packed := bomb(t)
@@ -94,10 +103,7 @@ func TestAHostileServerIsBounded(t *testing.T) {
 				}
 			}))
 			t.Cleanup(server.Close)
-			client, err := actito.New("key", "MyEntity", actito.WithBaseURL(server.URL), actito.WithRetry(actito.RetryPolicy{Tries: 1}))
-			require.NoError(t, err)
-			t.Cleanup(func() { require.NoError(t, client.Close()) })
-			_, err = client.Entities.List(t.Context())
+			err := listOnce(t, server.URL)
 			require.ErrorContains(t, err, tt.want)
 			assert.Less(t, len(fmt.Sprintf("%+v", err)), 2000)
 		})
@@ -111,9 +117,6 @@ func TestOldTLSIsRefused(t *testing.T) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	client, err := actito.New("key", "MyEntity", actito.WithBaseURL(server.URL), actito.WithRetry(actito.RetryPolicy{Tries: 1}))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	_, err = client.Entities.List(t.Context())
+	err := listOnce(t, server.URL)
 	require.ErrorContains(t, err, "protocol version not supported")
 }

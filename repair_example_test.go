@@ -16,28 +16,30 @@ type exampleCustomer struct {
 	Email string `actito:"emailAddress"`
 }
 
-// exampleImport imports customers.csv, two of whose rows the server rejects.
-func exampleImport(ctx context.Context, client *actito.Client, customers *actito.ProfileTable[exampleCustomer]) (*actito.Execution, error) {
+// exampleImport imports customers.csv, two of whose rows the server rejects, which is the error.
+func exampleImport(ctx context.Context) (*actito.ProfileTable[exampleCustomer], *actito.Execution, error) {
+	client := exampleClient()
+	customers, err := actito.Profiles[exampleCustomer](client, "Customers")
+	if err != nil {
+		log.Fatal(err)
+	}
 	exec, err := client.ETLs.RunOnce(ctx, actito.Definition{Name: "customers", Files: []actito.InputFile{customers.InputFile("customers.csv")}},
 		actito.DataBytes("customers.csv", []byte(exampleCSV)))
 	if err != nil {
-		return exec, err
+		log.Fatal(err)
 	}
-	return client.Executions.Wait(ctx, exec)
+	exec, err = client.Executions.Wait(ctx, exec)
+	if !errors.Is(err, actito.ErrRowsRejected) {
+		log.Fatal(err)
+	}
+	return customers, exec, err
 }
 
 const exampleCSV = "customerID,emailAddress\nC1,ann@example.com\nC2,bob@example\nC3,cid@example.com\nC4,\"dora@example\"\n"
 
 func ExampleProfileTable_Rejects() {
-	client, ctx := exampleClient(), context.Background()
-	customers, err := actito.Profiles[exampleCustomer](client, "Customers")
-	if err != nil {
-		log.Fatal(err)
-	}
-	exec, err := exampleImport(ctx, client, customers)
-	if !errors.Is(err, actito.ErrRowsRejected) {
-		log.Fatal(err)
-	}
+	ctx := context.Background()
+	customers, exec, _ := exampleImport(ctx)
 	source := actito.DataBytes("customers.csv", []byte(exampleCSV)) // DataFile, as a rule
 	for reject, err := range customers.Rejects(ctx, exec, actito.Source(source)) {
 		if err != nil {
@@ -53,17 +55,13 @@ func ExampleProfileTable_Rejects() {
 }
 
 func ExampleExecutionService_Summarize() {
-	client, ctx := exampleClient(), context.Background()
-	customers, err := actito.Profiles[exampleCustomer](client, "Customers")
-	if err != nil {
-		log.Fatal(err)
-	}
-	exec, err := exampleImport(ctx, client, customers)
+	ctx := context.Background()
+	customers, exec, err := exampleImport(ctx)
 	var failed *actito.ImportError
 	if errors.As(err, &failed) {
 		fmt.Println(failed.Summary())
 	}
-	summary, err := client.Executions.Summarize(ctx, exec)
+	summary, err := customers.Client().Executions.Summarize(ctx, exec)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -75,16 +73,9 @@ func ExampleExecutionService_Summarize() {
 }
 
 func ExampleExecutionService_WriteRepair() {
-	client, ctx := exampleClient(), context.Background()
-	customers, err := actito.Profiles[exampleCustomer](client, "Customers")
-	if err != nil {
-		log.Fatal(err)
-	}
-	exec, err := exampleImport(ctx, client, customers)
-	if !errors.Is(err, actito.ErrRowsRejected) {
-		log.Fatal(err)
-	}
-	rows, err := client.Executions.WriteRepair(ctx, exec, "customers.csv", os.Stdout)
+	ctx := context.Background()
+	customers, exec, _ := exampleImport(ctx)
+	rows, err := customers.Client().Executions.WriteRepair(ctx, exec, "customers.csv", os.Stdout)
 	fmt.Println(rows, err)
 	// Output:
 	// customerID,emailAddress
@@ -94,15 +85,8 @@ func ExampleExecutionService_WriteRepair() {
 }
 
 func ExampleProfileTable_Repair() {
-	client, ctx := exampleClient(), context.Background()
-	customers, err := actito.Profiles[exampleCustomer](client, "Customers")
-	if err != nil {
-		log.Fatal(err)
-	}
-	exec, err := exampleImport(ctx, client, customers)
-	if !errors.Is(err, actito.ErrRowsRejected) {
-		log.Fatal(err)
-	}
+	ctx := context.Background()
+	customers, exec, _ := exampleImport(ctx)
 	fix := func(r actito.Reject[exampleCustomer]) (exampleCustomer, bool) {
 		if r.RowErr != nil || r.Column != "emailAddress" || !strings.HasSuffix(r.Row.Email, "@example") {
 			return r.Row, false // for a person to look at
@@ -120,17 +104,10 @@ func ExampleProfileTable_Repair() {
 
 // What is left after automatic repairs goes to a person, who opens it in a spreadsheet program.
 func ExampleForSpreadsheets() {
-	client, ctx := exampleClient(), context.Background()
-	customers, err := actito.Profiles[exampleCustomer](client, "Customers")
-	if err != nil {
-		log.Fatal(err)
-	}
-	exec, err := exampleImport(ctx, client, customers)
-	if !errors.Is(err, actito.ErrRowsRejected) {
-		log.Fatal(err)
-	}
+	ctx := context.Background()
+	customers, exec, _ := exampleImport(ctx)
 	var file strings.Builder
-	rows, err := client.Executions.WriteRepair(ctx, exec, "customers.csv", &file, actito.ForSpreadsheets(),
+	rows, err := customers.Client().Executions.WriteRepair(ctx, exec, "customers.csv", &file, actito.ForSpreadsheets(),
 		actito.OnlyRejects(func(r actito.Reject[map[string]string]) bool { return r.Line == 3 }))
 	fmt.Print(strings.TrimPrefix(file.String(), "\ufeff")) // a byte-order mark
 	fmt.Println(rows, err)

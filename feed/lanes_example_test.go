@@ -58,6 +58,16 @@ func exampleShop() (*actitotest.Server, *actito.ProfileTable[exampleCustomer], *
 	return server, customers, orders
 }
 
+// exampleFeed is a feed in memory, and its lane of customers.
+func exampleFeed(customers *actito.ProfileTable[exampleCustomer]) (*feedtest.Memory, *feed.Feed, *feed.Lane[exampleCustomer]) {
+	outbox := feedtest.NewMemory()
+	f, err := feed.Open(customers.Client(), outbox)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return outbox, f, feed.Profiles(f, customers)
+}
+
 // The process that delivers, beside as many others as there are: one of them drains at a time. [SQLStore.Migrate] makes
 // the tables, unless your own migrations do.
 func ExampleSQL() {
@@ -92,16 +102,12 @@ func ExampleSQL() {
 func ExampleAfter() {
 	server, customers, orders := exampleShop()
 	defer server.Close()
-	outbox, ctx := feedtest.NewMemory(), context.Background()
-	f, err := feed.Open(customers.Client(), outbox)
-	if err != nil {
-		log.Fatal(err)
-	}
-	people := feed.Profiles(f, customers)
+	outbox, f, people := exampleFeed(customers)
+	ctx := context.Background()
 	bought := feed.Records(f, orders, feed.After(people, "customerID"))
 
 	tx := outbox.Begin()
-	err = errors.Join(
+	err := errors.Join(
 		people.Push(ctx, tx, exampleCustomer{ID: "C1", Email: "ann@example.com"}),
 		bought.Push(ctx, tx, exampleOrder{ID: "O1", Customer: "C1"}),
 		bought.Delete(ctx, tx, "O0"), // a right to be forgotten, say
@@ -116,11 +122,7 @@ func ExampleAfter() {
 func ExampleLane_Statement() {
 	server, customers, _ := exampleShop()
 	defer server.Close()
-	f, err := feed.Open(customers.Client(), feedtest.NewMemory())
-	if err != nil {
-		log.Fatal(err)
-	}
-	people := feed.Profiles(f, customers)
+	_, _, people := exampleFeed(customers)
 	_, args, err := people.Statement(exampleCustomer{ID: "C1", Email: "ann@example.com"},
 		feed.DataCollection(actito.DataCollectionInfo{}))
 	fmt.Println(len(args) > 0, err)
@@ -131,12 +133,8 @@ func ExampleLane_Statement() {
 func ExampleFeed_Dead() {
 	server, customers, _ := exampleShop()
 	defer server.Close()
-	outbox, ctx := feedtest.NewMemory(), context.Background()
-	f, err := feed.Open(customers.Client(), outbox)
-	if err != nil {
-		log.Fatal(err)
-	}
-	people := feed.Profiles(f, customers)
+	outbox, f, people := exampleFeed(customers)
+	ctx := context.Background()
 	if err := people.Push(ctx, outbox, exampleCustomer{ID: "C1", Email: "ann@"}); err != nil {
 		log.Fatal(err)
 	}
