@@ -146,11 +146,12 @@ func ExampleServer_SendWebhooksTo() {
 	if _, err := customers.Upsert(ctx, exampleCustomer{ID: "C1"}); err != nil {
 		log.Fatal(err)
 	}
-	for range 2 {
-		if err := server.DeliverWebhooks(ctx); err != nil {
-			log.Fatal(err)
-		}
-		server.RepeatWebhooks()
+	if err := server.DeliverWebhooks(ctx); err != nil {
+		log.Fatal(err)
+	}
+	server.RepeatWebhooks()
+	if err := server.DeliverWebhooks(ctx); err != nil {
+		log.Fatal(err)
 	}
 	for _, hook := range server.Webhooks() {
 		fmt.Println("sent:", hook.Status)
