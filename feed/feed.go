@@ -109,7 +109,7 @@ func (f *Feed) Check() error {
 
 // Stats is the state of an outbox.
 type Stats struct {
-	Drained bool // a process holds the lease
+	Drained bool // a process holds the lease, and this one has seen it change within a quarter longer than the lease
 	Lanes   []LaneStats
 }
 
@@ -124,7 +124,8 @@ type LaneStats struct {
 }
 
 // Stats counts what the outbox holds, for health checks and metrics. Lanes are in the order in which they were made;
-// those that only the outbox knows come last. It reads the whole index of the outbox: ask every few seconds, not for
+// those that only the outbox knows come last. A first call cannot tell a holder of the lease that has died from one that
+// lives. It reads the whole index of the outbox: ask every few seconds, not for
 // every request.
 func (f *Feed) Stats(ctx context.Context) (Stats, error) {
 	lease, err := f.store.Lease(ctx)
@@ -135,7 +136,7 @@ func (f *Feed) Stats(ctx context.Context) (Stats, error) {
 	if err != nil {
 		return Stats{}, fmt.Errorf("feed: stats: %w", err)
 	}
-	s := Stats{Drained: lease.Holder != ""}
+	s := Stats{Drained: lease.Holder != "" && f.watch.still(lease) < f.lease*5/4}
 	f.mu.Lock()
 	for _, l := range f.lanes {
 		s.Lanes = append(s.Lanes, LaneStats{Lane: l.name})

@@ -129,6 +129,27 @@ func (s *shop) run(f *feed.Feed) (stop func()) {
 	}
 }
 
+func TestAHolderThatDiedDrainsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		drained := func() bool {
+			stats, err := s.feed.Stats(t.Context())
+			require.NoError(t, err)
+			return stats.Drained
+		}
+		lease, err := s.memory.Take(t.Context(), feed.Lease{}, "another process")
+		require.NoError(t, err)
+		require.True(t, drained())
+		time.Sleep(37 * time.Second)
+		require.True(t, drained())
+		time.Sleep(time.Second)
+		require.False(t, drained(), "no process has kept the lease for longer than it lasts")
+		require.NoError(t, s.memory.Apply(t.Context(), lease.Fence, feed.Note{}))
+		require.True(t, drained())
+	})
+}
+
 func TestWhatWasPushedArrives(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
