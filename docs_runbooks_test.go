@@ -40,7 +40,7 @@ func runbookBudget(ctx context.Context, client *actito.Client) error {
 	return err
 }
 
-func runbookUnknown(ctx context.Context, client *actito.Client, handle actito.Handle, inTheUI string) error {
+func runbookUnknown(ctx context.Context, client *actito.Client, handle actito.Handle, unit, inTheUI string) error {
 	exec, err := client.Executions.Reconcile(ctx, handle)
 	switch {
 	case err == nil: // it ran; its unit is used
@@ -48,9 +48,9 @@ func runbookUnknown(ctx context.Context, client *actito.Client, handle actito.Ha
 	case errors.Is(err, actito.ErrNotStarted): // it did not, and its unit is free: start it again
 	case errors.Is(err, actito.ErrOutcomeUnknown): // look into Actito's UI, then one of the two:
 		if inTheUI != "" {
-			err = client.Quota.Settle(ctx, handle.ID, actito.Used(inTheUI)) // the execution's id
+			err = client.Quota.Settle(ctx, unit, actito.Used(inTheUI)) // the execution's id
 		} else {
-			err = client.Quota.Settle(ctx, handle.ID, actito.Free())
+			err = client.Quota.Settle(ctx, unit, actito.Free())
 		}
 	}
 	return err
@@ -149,7 +149,7 @@ func TestTheRunbooksOfImportsRun(t *testing.T) {
 	_, err = run("ann@example.com")
 	unknown, ok := errors.AsType[*actito.OutcomeUnknownError](err)
 	require.True(t, ok)
-	require.NoError(t, runbookUnknown(t.Context(), client, unknown.Handle, ""))
+	require.NoError(t, runbookUnknown(t.Context(), client, unknown.Handle, unknown.Handle.ID, ""))
 	usage, err := client.Quota.Usage(t.Context(), "Customers")
 	require.NoError(t, err)
 	require.Zero(t, usage.Held)

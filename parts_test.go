@@ -131,6 +131,10 @@ func TestAPartThatFailsEndsTheImport(t *testing.T) {
 						e, err = b.client.Executions.Reconcile(t.Context(), h)
 						require.ErrorIs(t, err, actito.ErrOutcomeUnknown)
 						require.Len(t, e.Parts, 1)
+						_, err = newBulk(t, b.Server).client.Executions.Reconcile(t.Context(), prepared) // which has booked nothing
+						for _, part := range prepared.Parts {
+							require.ErrorContains(t, err, "call Quota.Settle for \""+part.ID+"\"")
+						}
 						if errors.Is(tt.want, actito.ErrOutcomeUnknown) {
 							imports := len(b.Imports())
 							_, err = start(t.Context(), t, b, opts...)

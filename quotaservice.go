@@ -71,9 +71,13 @@ func (s *QuotaService) Entries(ctx context.Context, table string) ([]QuotaEntry,
 }
 
 // Settle records what became of an import whose outcome the library could not tell: [Used], with its execution, or
-// [Free]. The id is an entry's; one that is not in the ledger can be freed, which changes nothing. See [QuotaStore] for
-// what can be settled.
+// [Free]. The id is an entry's, or that of a [Handle] or of one of its Parts; one that is not in the ledger can be freed,
+// which changes nothing, and an empty one is refused. See [QuotaStore] for what can be settled.
 func (s *QuotaService) Settle(ctx context.Context, id string, o Outcome) error {
+	if id == "" {
+		return &ValidationError{Column: "id", Rule: "empty",
+			Detail: "nothing is settled without the id of a reservation; the Handle of an import in parts has one in each of its Parts"}
+	}
 	err := s.c.quota.store.Settle(ctx, id, o)
 	if err == nil {
 		s.c.hooks.importUnit(ctx, ImportUnit{State: o.State.String()})

@@ -66,6 +66,16 @@ func TestAnImportThatSyncFoundFirstIsCountedOnce(t *testing.T) {
 	b.counted(t, "Customers", 1, 0)
 }
 
+func TestNothingIsSettledWithoutAnID(t *testing.T) {
+	t.Parallel()
+	b := newBulk(t, inMemory(t))
+	for _, o := range []actito.Outcome{actito.Free(), actito.Used("1"), actito.Held()} {
+		err := b.client.Quota.Settle(t.Context(), "", o)
+		require.ErrorIs(t, err, actito.ErrInvalid)
+		require.ErrorContains(t, err, "each of its Parts")
+	}
+}
+
 func TestEntriesTellWhatIsBooked(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Licence: "a+b"}))

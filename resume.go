@@ -75,11 +75,14 @@ func (s *ExecutionService) Reconcile(ctx context.Context, h Handle) (*Execution,
 			whole.Parts = append(whole.Parts, e)
 		case errors.Is(err, ErrNotStarted):
 			missing = append(missing, fmt.Sprint(i+1))
-		case unknown == nil:
+		default:
 			if one, ok := errors.AsType[*OutcomeUnknownError](err); ok {
 				one.Handle = h
 			}
-			unknown = within(err, "part %d of %d", i+1, len(h.Parts))
+			if err = within(err, "part %d of %d", i+1, len(h.Parts)); unknown != nil {
+				err = fmt.Errorf("%w; %w", unknown, err)
+			}
+			unknown = err
 		}
 	}
 	switch {
