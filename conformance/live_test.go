@@ -337,6 +337,9 @@ func notReached(s scenario, at, last int, atLast bool) []finding {
 
 // send keeps the token for the scenarios that come, and takes another where one has run out while an import ran.
 func (l *live) send(srv *service, r request) (*received, error) {
+	if !l.write && r.Method != http.MethodGet {
+		return nil, fmt.Errorf("%s is not sent without -write", r.Method)
+	}
 	if time.Since(l.fetched) >= 2*tokenUse {
 		srv.token = ""
 	}
