@@ -19,7 +19,7 @@ const remembered = 7 * 24 * time.Hour
 // Ledger is the books of a [QuotaStore] as one value, for stores that keep it whole, in a file or in an object that is
 // replaced only if nobody else did: such a store reads it, makes one call, and writes it back. The calls do what those
 // of a QuotaStore do; now is the time of the store's clock. The books need not be written after a call that failed,
-// nor after Usage.
+// nor after Usage and Entries.
 //
 // The zero value has nothing booked. As JSON it says the same to every later version of this module. A Ledger is not
 // safe for concurrent use.

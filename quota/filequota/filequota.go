@@ -201,7 +201,7 @@ func (s *Store) Close(ctx context.Context, bucket string, until time.Time) error
 // Usage implements [actito.QuotaStore].
 func (s *Store) Usage(ctx context.Context, bucket string) (actito.Usage, error) {
 	var u actito.Usage
-	err := s.update(ctx, "usage", func(books *actito.Ledger) error { u = books.Usage(s.now(), bucket); return nil })
+	err := s.view(ctx, "usage", func(books *actito.Ledger) { u = books.Usage(s.now(), bucket) })
 	return u, err
 }
 
@@ -217,32 +217,53 @@ func (s *Store) Count(ctx context.Context, r actito.Reservation, executionID str
 // Entries implements [actito.QuotaAuditor].
 func (s *Store) Entries(ctx context.Context, bucket string) ([]actito.QuotaEntry, error) {
 	var list []actito.QuotaEntry
-	err := s.update(ctx, "entries", func(books *actito.Ledger) error { list = books.Entries(s.now(), bucket); return nil })
+	err := s.view(ctx, "entries", func(books *actito.Ledger) { list = books.Entries(s.now(), bucket) })
 	return list, err
 }
 
+// view looks into the ledger. Nothing is written, not even what time alone has changed.
+func (s *Store) view(ctx context.Context, op string, look func(*actito.Ledger)) error {
+	return s.locked(ctx, op, func() error {
+		_, books, err := s.read()
+		if err == nil {
+			look(&books)
+		}
+		return err
+	})
+}
+
 // update makes one change to the ledger. If the change is refused, or changes nothing, nothing is written.
-func (s *Store) update(ctx context.Context, op string, change func(*actito.Ledger) error) (err error) {
-	failed := func(err error) error { return fmt.Errorf("filequota: %s: ledger %s: %w", op, s.path, err) }
+func (s *Store) update(ctx context.Context, op string, change func(*actito.Ledger) error) error {
+	var refused error
+	err := s.locked(ctx, op, func() error {
+		before, books, err := s.read()
+		if err != nil {
+			return err
+		}
+		if refused = change(&books); refused != nil {
+			return nil
+		}
+		after, err := encode(books)
+		if err != nil || bytes.Equal(before, after) {
+			return err
+		}
+		return s.write(after)
+	})
+	return cmp.Or(refused, err)
+}
+
+// locked runs a call while no other has the ledger, and says in its error which call of which ledger it was.
+func (s *Store) locked(ctx context.Context, op string, do func() error) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("filequota: %s: ledger %s: %w", op, s.path, err)
+		}
+	}()
 	if err := s.acquire(ctx); err != nil {
-		return failed(err)
-	}
-	defer func() { err = cmp.Or(err, s.release()) }()
-	before, books, err := s.read()
-	if err != nil {
-		return failed(err)
-	}
-	if err := change(&books); err != nil {
 		return err
 	}
-	after, err := encode(books)
-	if err == nil && !bytes.Equal(before, after) {
-		err = s.write(after)
-	}
-	if err != nil {
-		return failed(err)
-	}
-	return nil
+	defer func() { err = cmp.Or(err, s.release()) }()
+	return do()
 }
 
 // acquire waits until no other process, and no other call of this one, has the ledger.

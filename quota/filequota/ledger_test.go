@@ -307,6 +307,24 @@ func TestCallsThatChangeNothingWriteNothing(t *testing.T) {
 	assert.True(t, os.SameFile(before, after))
 }
 
+func TestLooksWriteNothingWhateverTimeHasChanged(t *testing.T) {
+	t.Parallel()
+	path, before := booked(t)
+	s := open(t, path)
+	s.now = func() time.Time { return noon.Add(30 * 24 * time.Hour) }
+
+	u, err := s.Usage(t.Context(), "1")
+	require.NoError(t, err)
+	assert.Zero(t, u.Used+u.Held)
+	list, err := s.Entries(t.Context(), "1")
+	require.NoError(t, err)
+	assert.Empty(t, list)
+
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, string(before), string(after))
+}
+
 func TestTheFileStaysBounded(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
