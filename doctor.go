@@ -22,10 +22,11 @@ const checkTime = 30 * time.Second
 // compared with the structures, a [Handle], and those that [InspectTables], [InspectETLs] and [KnownProfile] make.
 //
 // Nothing is written: every call reads, the ledger is only asked, and no file is made. A check that fails or takes longer
-// than 30 s stops no other; one that needs what failed before is skipped. Calls wait behind all others of the licence
-// ([Listing], or [Background] for what is shared with imports). They are few: one for a token if none is held, and one to
-// each other environment if the key is refused; two for entities, one per path form; two for each table; six for the
-// version of the profiles API; one for each ETL, and one or two for each handle.
+// than 30 s stops no other; one that needs what failed before is skipped. Calls leave [RealTime] to others: they are of
+// the classes [Listing], [Polling] and [Background]. They are few: one for a token if none is held, and one to each other
+// environment if the key is refused; two for entities, one per path form; two for each table, and up to four for one that
+// has another kind than is looked for first or that is not found; six for the version of the profiles API; one for each
+// ETL, and one or two for each of its tables that is new to the client; one or two for each handle or part of it.
 //
 // The report holds no key, token or value of a row, and can be pasted into a ticket. It names entities, tables,
 // attributes, ETLs, files and executions. An error is returned only if the context ended, with what was found until then.

@@ -127,6 +127,22 @@ func TestDoctorFindsNothingWrongWithWhatFits(t *testing.T) {
 	assert.Len(t, w.Requests(), 1+2+2*2+6, "the calls that its documentation counts")
 }
 
+func TestTheProfileOfAnotherEntitysTableIsReadThere(t *testing.T) {
+	t.Parallel()
+	w := newWard(t, actitotest.WithEntities("MyEntity", "Abroad"))
+	w.AddProfileTable("Abroad", actitotest.Table{Name: "Members", Attributes: []actitotest.Attribute{{Name: "memberID", Type: "STRING", Unique: true}}})
+	type member struct {
+		ID string `actito:"memberID,key"`
+	}
+	client := w.client(t, "THEKEY", "MyEntity")
+	members, err := actito.Profiles[member](client.Entity("Abroad"), "Members")
+	require.NoError(t, err)
+	_, err = members.Upsert(t.Context(), member{"M1"})
+	require.NoError(t, err)
+	d := w.examine(t, client, members, actito.KnownProfile(actito.By("memberID", "M1")))
+	require.Equal(t, actito.DoctorOK, finding(t, d, "profiles API").Level, "%s", d)
+}
+
 // ailment is one thing that is wrong, and what Doctor says of it.
 type ailment struct {
 	key, entity string // "THEKEY" and "MyEntity" if they are empty

@@ -96,6 +96,12 @@ func unknownFields(d Definition) (paths []string) {
 		}
 	}
 	add("", d.Extra)
+	if d.Schedule != nil {
+		add("schedule.", d.Schedule.Extra)
+	}
+	if d.Location != nil {
+		add("location.", d.Location.Extra)
+	}
 	for i, f := range d.Files {
 		at := fmt.Sprintf("inputFiles[%d].", i)
 		add(at, f.Extra)

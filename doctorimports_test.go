@@ -31,6 +31,7 @@ func TestDoctorFindsWhatIsWrongWithADefinition(t *testing.T) {
 		"nothing":                      {stored + `}]}`, actito.DoctorOK, "it reads and writes back unchanged; it loads customers.csv into Customers", ""},
 		"empty cells":                  {strings.Replace(stored, "CREATE_ONLY", "CREATE_UPDATE", 1) + `}]}`, actito.DoctorOK, "it loads customers.csv", "declare with Keep or Clear"},
 		"fields without a name":        {stored + `,"sheet":"A"}],"colour":{"b":1}}`, actito.DoctorWarning, "no name for: colour, inputFiles[0].sheet", "Extra"},
+		"of schedule and location":     {stored + `}],"location":{"id":"3","proxy":1},"schedule":{"frequency":"DAILY","timeOfDay":"06:00","retries":3}}`, actito.DoctorWarning, "no name for: schedule.retries, location.proxy", "Extra"},
 		"another form":                 {`{"inputFiles":"none"}`, actito.DoctorProblem, "another form than this library's: inputFiles", "RawDefinition"},
 		"no files":                     {`{"name":"n"}`, actito.DoctorProblem, "names no file", "Loads"},
 		"a file without table":         {`{"inputFiles":[{"fileNamePattern":"a.csv"}]}`, actito.DoctorWarning, "Trigger cannot compare files with it", "Loads"},

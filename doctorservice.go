@@ -291,7 +291,7 @@ func (d *doctor) checkProfilesAPI(ctx context.Context) error {
 		}
 		r := request{op: "get profile", method: http.MethodGet, path: path, segments: []string{escape(table), segment},
 			verbatim: true, repeatable: true, single: true, class: Listing, private: []string{key.value}}
-		_, err := d.c.send(ctx, &r, nil)
+		_, err := d.tables[at].client.send(ctx, &r, nil)
 		if err == nil {
 			return nil
 		}
