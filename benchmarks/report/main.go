@@ -3,7 +3,7 @@
 //
 //	cd benchmarks && go run ./report
 //
-// It takes about a quarter of an hour, and wants a machine that does nothing else.
+// It takes a few minutes, and wants a machine that does nothing else.
 package main
 
 import (
