@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/otlptranslator"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -46,14 +47,21 @@ func everything(t *testing.T) (*shop, []metricdata.Metrics) {
 }
 
 // inPrometheus is the name that Prometheus has for a metric of OpenTelemetry.
-func inPrometheus(m metricdata.Metrics) string {
-	name := strings.ReplaceAll(m.Name, ".", "_")
-	if m.Unit == "s" {
-		name += "_seconds"
+func inPrometheus(t *testing.T, m metricdata.Metrics) string {
+	t.Helper()
+	kind := otlptranslator.MetricType(otlptranslator.MetricTypeGauge)
+	switch data := m.Data.(type) {
+	case metricdata.Histogram[float64]:
+		kind = otlptranslator.MetricTypeHistogram
+	case metricdata.Sum[int64]:
+		kind = otlptranslator.MetricTypeNonMonotonicCounter
+		if data.IsMonotonic {
+			kind = otlptranslator.MetricTypeMonotonicCounter
+		}
 	}
-	if sum, ok := m.Data.(metricdata.Sum[int64]); ok && sum.IsMonotonic {
-		name += "_total"
-	}
+	namer := otlptranslator.NewMetricNamer("", otlptranslator.UnderscoreEscapingWithSuffixes)
+	name, err := namer.Build(otlptranslator.Metric{Name: m.Name, Unit: m.Unit, Type: kind})
+	require.NoError(t, err)
 	return name
 }
 
@@ -80,7 +88,7 @@ func TestTheDocumentationListsAllMetrics(t *testing.T) {
 		if !assert.Contains(t, documented, m.Name) {
 			continue
 		}
-		assert.Equal(t, inPrometheus(m), exported[m.Name])
+		assert.Equal(t, inPrometheus(t, m), exported[m.Name])
 		for _, p := range points[m.Name] {
 			for attr := range p {
 				known[attr] = true

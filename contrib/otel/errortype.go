@@ -27,8 +27,11 @@ func errorType(status int, err error) string {
 	if api, ok := errors.AsType[*actito.APIError](err); ok {
 		status = api.Status
 	}
+	_, unverified := errors.AsType[*actito.UnverifiedError](err)
 	var timeout interface{ Timeout() bool }
 	switch {
+	case unverified: // whatever the service said to the comparison
+		return "unverified"
 	case errors.Is(err, actito.ErrOutcomeUnknown):
 		return "outcome_unknown"
 	case errors.Is(err, actito.ErrBusy):

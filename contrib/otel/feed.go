@@ -38,7 +38,7 @@ func ObserveFeed(meters metric.MeterProvider, f Stater, every time.Duration) (me
 	pending := gauge("actito.feed.pending", "{event}", "Events to be delivered.")
 	oldest := gauge("actito.feed.oldest_age", "s", "The age of the oldest event to be delivered.")
 	dead := gauge("actito.feed.dead", "{event}", "Parked events.")
-	drained := gauge("actito.feed.drained", "1", "1 while a process drains the outbox, else 0.")
+	drained := gauge("actito.feed.drained", "{process}", "Processes that drain the outbox: 1, or 0 if none does.")
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -25,7 +26,7 @@ func Hooks(tracers trace.TracerProvider, meters metric.MeterProvider) (actito.Ho
 	if err != nil {
 		return actito.Hooks{}, err
 	}
-	r := &recorder{instruments: i, tracer: tracers.Tracer(scope)}
+	r := &recorder{instruments: i, tracer: tracers.Tracer(scope), succeeded: map[string]time.Time{}}
 	return actito.Hooks{
 		CallStart: r.callStart, CallEnd: r.callEnd, Attempt: r.attempt, Token: r.token,
 		ImportUnit: r.importUnit, ImportEnd: r.importEnd,
@@ -36,6 +37,9 @@ func Hooks(tracers trace.TracerProvider, meters metric.MeterProvider) (actito.Ho
 type recorder struct {
 	*instruments
 	tracer trace.Tracer
+
+	mu        sync.Mutex
+	succeeded map[string]time.Time // by ETL: the end of the latest import without error
 }
 
 func (r *recorder) callStart(ctx context.Context, c actito.CallInfo) context.Context {
@@ -81,7 +85,8 @@ func (r *recorder) importUnit(ctx context.Context, u actito.ImportUnit) {
 }
 
 func (r *recorder) importEnd(ctx context.Context, i actito.ImportResult) {
-	etl := attribute.String("actito.etl", cmp.Or(i.ETLID, "one shot"))
+	id := cmp.Or(i.ETLID, "one shot")
+	etl := attribute.String("actito.etl", id)
 	for verdict, n := range map[string]int{"created": i.Created, "updated": i.Updated, "rejected": i.Rejected, "refused": i.Refused} {
 		r.rows.Add(ctx, int64(n), metric.WithAttributes(etl, attribute.String("actito.verdict", verdict)))
 	}
@@ -90,7 +95,12 @@ func (r *recorder) importEnd(ctx context.Context, i actito.ImportResult) {
 		if end.IsZero() {
 			end = time.Now()
 		}
-		r.lastSuccess.Record(ctx, end.Unix(), metric.WithAttributes(etl))
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if end.After(r.succeeded[id]) { // an older one may be looked at once more
+			r.succeeded[id] = end
+			r.lastSuccess.Record(ctx, end.Unix(), metric.WithAttributes(etl))
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package otel_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	oteltrace "go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/actito-go/actito"
 	"github.com/actito-go/actito/actitotest"
@@ -124,6 +126,29 @@ func TestMetricsOfImports(t *testing.T) {
 	require.Len(t, found["actito.call.outcome_unknown"], 1)
 	require.Equal(t, int64(1), found["actito.call.outcome_unknown"][0]["is"])
 	require.Equal(t, "outcome_unknown", errorTypeOf(found["actito.call.duration"]))
+}
+
+func TestAnOlderSuccessDoesNotTakeTheLatestsPlace(t *testing.T) {
+	t.Parallel()
+	reader := metric.NewManualReader()
+	hooks, err := actitootel.Hooks(tracenoop.NewTracerProvider(), metric.NewMeterProvider(metric.WithReader(reader)))
+	require.NoError(t, err)
+	latest := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
+	for _, end := range []time.Time{latest.Add(-48 * time.Hour), latest, latest.Add(-24 * time.Hour)} {
+		hooks.ImportEnd(t.Context(), actito.ImportResult{ETLID: "7", End: end})
+	}
+	hooks.ImportEnd(t.Context(), actito.ImportResult{ETLID: "7", End: latest.Add(time.Hour), Err: actito.ErrImportFailed})
+	require.Equal(t, []point{{"actito.etl": "7", "is": latest.Unix()}}, collect(t, reader)["actito.import.last_success"])
+}
+
+func TestAStoreThatMayHaveLostBookingsIsNoStatusOfTheService(t *testing.T) {
+	t.Parallel()
+	reader := metric.NewManualReader()
+	hooks, err := actitootel.Hooks(tracenoop.NewTracerProvider(), metric.NewMeterProvider(metric.WithReader(reader)))
+	require.NoError(t, err)
+	compared := fmt.Errorf("%w; comparing failed: %w", &actito.UnverifiedError{Reason: "failover"}, &actito.APIError{Status: 404})
+	hooks.ImportUnit(t.Context(), actito.ImportUnit{State: "refused", Err: compared})
+	require.Equal(t, []point{{"actito.state": "refused", "error.type": "unverified", "is": int64(1)}}, collect(t, reader)["actito.import.units"])
 }
 
 func errorTypeOf(points []point) any {
