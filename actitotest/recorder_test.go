@@ -134,7 +134,7 @@ func TestARecordingKeepsOfFilesTheSizeAndTheColumns(t *testing.T) {
 var secrets = []string{
 	"ann.quill@shop.example", "Zoë Quillfeather", "+32475001122", "quillfeather-70815", "BE68539007547034", "Bearer sesame-quill",
 	"qWx9-sesame-Q2", "eyJhbGciOi.eyJxdWlsbA.c2VzYW1l", "1980-02-29 Quill", "quill\"\\\n", "4711-0815-4242",
-	"http://quill:sesame@shop.example/a?b=c", "quill;category=sesame", "quill/../sesame", "%quill",
+	"http://quill:sesame@shop.example/a?b=c", "quill;category=sesame", "quill/../sesame", "%quill", "Quillfeather=1", "UXVpbGw=",
 }
 
 // fields are names that a secret may stand below, some of which have values that are kept.

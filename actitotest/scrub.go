@@ -47,35 +47,42 @@ func pathWord(segment string) bool {
 	return false
 }
 
-// scrubPath keeps the words of an escaped path, and of a key the name of its attribute.
+// scrubPath keeps the words of an escaped path, and the name of the attribute of a profile's key.
 func scrubPath(path string) string {
 	segments := strings.Split(path, "/")
+	before := ""
 	for i, segment := range segments {
-		if pathWord(segment) {
-			continue
+		if !pathWord(segment) {
+			segment, matrix, hasMatrix := strings.Cut(segment, ";")
+			if before == "profile" || before == "profiles" {
+				segments[i] = scrubKey(segment)
+			} else {
+				segments[i] = scrubEscaped(segment)
+			}
+			if category, is := strings.CutPrefix(matrix, "category="); is {
+				segments[i] += ";category=" + scrubEscaped(category)
+			} else if hasMatrix {
+				segments[i] += ";" + scrubEscaped(matrix)
+			}
 		}
-		segment, matrix, hasMatrix := strings.Cut(segment, ";")
-		segments[i] = scrubPair(segment, func(text string) string { return shape(unescape(text)) })
-		if hasMatrix {
-			segments[i] += ";" + scrubPair(matrix, func(text string) string { return shape(unescape(text)) })
-		}
+		before = segment
 	}
 	return strings.Join(segments, "/")
 }
 
-func scrubPair(text string, scrub func(string) string) string {
+func scrubKey(text string) string {
 	name, value, named := strings.Cut(text, "=")
 	if named && nameShape.MatchString(name) {
-		return name + "=" + scrub(value)
+		return name + "=" + scrubEscaped(value)
 	}
-	return scrub(text)
+	return scrubEscaped(text)
 }
 
-func unescape(text string) string {
+func scrubEscaped(text string) string {
 	if plain, err := url.PathUnescape(text); err == nil {
-		return plain
+		text = plain
 	}
-	return text
+	return shape(text)
 }
 
 func scrubHost(host string) string {
