@@ -245,6 +245,31 @@ func TestDrainLeavesAnImportToTheNextDrain(t *testing.T) {
 	})
 }
 
+func TestAnImportInDoubtIsSettledByProcessesThatLiveAMinute(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]actitotest.Fault{"started": actitotest.LoseAnswer(), "not started": actitotest.CutRequest(500)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newBulkShop(t, bulkOptions{})
+				s.server.Assume(actitotest.ExecutionListExists)
+				s.server.Fail(actitotest.OpRunOnce, fault)
+				s.pushItems(0, 1000, "x")
+				stop := s.run(s.feed)
+				s.untilHeld()
+				for range 20 {
+					stop()
+					stop = s.run(s.feed)
+					time.Sleep(time.Minute)
+				}
+				stop()
+				s.all(1000)
+				assert.Len(t, s.server.Imports(), 1)
+			})
+		})
+	}
+}
+
 func TestDrainGivesAnImportUpThatStaysInDoubt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -268,6 +268,15 @@ func (s *importer) await(i *Import, e *actito.Execution) (_ *actito.Execution, r
 		if err := json.Unmarshal(i.Handle, &h); err != nil {
 			return nil, false, err
 		}
+		if h.Ended.IsZero() { // noted, so that processes that live for a minute each do not wait for the list anew
+			h.Ended = time.Now()
+			if i.Handle, err = json.Marshal(h); err != nil {
+				return nil, false, err
+			}
+			if err = s.insist(Note{Import: i}); err != nil {
+				return nil, s.stop.Err() != nil, err
+			}
+		}
 		ctx, cancel := s.bounded(onceFindOut)
 		defer cancel()
 		if e, err = executions.Reconcile(ctx, h); err != nil {
