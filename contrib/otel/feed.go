@@ -77,9 +77,13 @@ type reading struct {
 func (r *reading) stats(ctx context.Context) (feed.Stats, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.at.IsZero() || time.Since(r.at) >= r.every {
-		r.last, r.err = r.from.Stats(ctx)
-		r.at = time.Now()
+	if !r.at.IsZero() && time.Since(r.at) < r.every {
+		return r.last, r.err
 	}
-	return r.last, r.err
+	s, err := r.from.Stats(ctx)
+	if err != nil && ctx.Err() != nil {
+		return s, err // the collection was given up, which says nothing of the outbox
+	}
+	r.last, r.err, r.at = s, err, time.Now()
+	return s, err
 }

@@ -216,6 +216,31 @@ func TestMetricsOfAFeedReadItOnceInAWhile(t *testing.T) {
 	require.Equal(t, 1, failing.read, "a database that is down is not asked by every collection")
 }
 
+// impatient is an outbox whose first reading is given up by who collects.
+type impatient struct {
+	outbox
+	giveUp context.CancelFunc
+}
+
+func (i *impatient) Stats(ctx context.Context) (feed.Stats, error) {
+	if i.read == 0 {
+		i.giveUp()
+		i.read++
+		return feed.Stats{}, ctx.Err()
+	}
+	return i.outbox.Stats(ctx)
+}
+
+func TestACollectionThatIsGivenUpIsNotKept(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	reader := metric.NewManualReader()
+	_, err := actitootel.ObserveFeed(metric.NewMeterProvider(metric.WithReader(reader)), &impatient{giveUp: cancel}, time.Hour)
+	require.NoError(t, err)
+	require.ErrorIs(t, reader.Collect(ctx, new(metricdata.ResourceMetrics)), context.Canceled)
+	require.Equal(t, []point{{"is": int64(1)}}, collect(t, reader)["actito.feed.drained"])
+}
+
 func TestProvidersThatAreMissingAreNamed(t *testing.T) {
 	t.Parallel()
 	_, err := actitootel.Hooks(nil, metricnoop.NewMeterProvider())
