@@ -22,8 +22,9 @@ type batch struct {
 	parts  []*part
 	handle actito.Handle
 
-	execution string // "" where none is known
-	open      bool   // nobody knows whether there is one
+	execution string            // "" where none is known
+	open      bool              // nobody knows whether there is one
+	runs      *actito.Execution // until its end was seen
 }
 
 // part is one file of a batch.
@@ -182,12 +183,13 @@ func (s *soak) reconcile(ctx context.Context, b *batch) bool {
 
 // await waits for the end of a batch, and compares what the server counted with what was sent.
 func (s *soak) await(ctx context.Context, b *batch, e *actito.Execution) {
-	b.open, b.execution = false, e.ID
+	b.open, b.execution, b.runs = false, e.ID, e
 	e, err := s.client.Executions.Wait(ctx, e)
 	s.count("wait", result(err))
 	if !e.Ended() {
 		return
 	}
+	b.runs = nil
 	account, rows, bad := e.Account(), 0, 0
 	for _, p := range b.parts {
 		rows += len(p.rows)
@@ -242,6 +244,10 @@ func (s *soak) finish(ctx context.Context) {
 	for _, b := range s.batches.all {
 		if b.open && s.patience > 2*time.Minute {
 			s.reconcile(ctx, b)
+		}
+		for b.runs != nil && ctx.Err() == nil {
+			s.await(ctx, b, b.runs)
+			time.Sleep(s.pause / 10) // a key that was refused is left alone for a while
 		}
 	}
 }

@@ -99,6 +99,31 @@ func (s *soak) hands(n int, random *rand.Rand) {
 	}
 }
 
+// bursts hands over so many customers with their orders at a time that calls alone would be too late with them.
+func (s *soak) bursts() {
+	for i := 0; s.sleep(s.span / 6); i++ {
+		profiles := s.newKeys(true, s.burst, fmt.Sprint("H", i))
+		records := s.newKeys(false, s.burst, fmt.Sprint("I", i))
+		tx, err := s.outbox.begin(s.Context())
+		if !assert.NoError(s, err) {
+			return
+		}
+		for n := range s.burst {
+			c := customer{ID: profiles[n].id, Name: "Ann", Version: actito.Set(int64(n))}
+			o := order{ID: records[n].id, Name: "paid", Version: actito.Set(int64(n)), Customer: actito.Set(c.ID)}
+			if !assert.NoError(s, s.outbox.customers.Push(s.Context(), tx, c)) || !assert.NoError(s, s.outbox.orders.Push(s.Context(), tx, o)) {
+				return
+			}
+			profiles[n].may([]state{change(c.Name, int64(n))(state{})})
+			records[n].may([]state{change(o.Name, int64(n))(state{})})
+		}
+		if !assert.NoError(s, tx.Commit()) {
+			return
+		}
+		s.count("feed", "bursts")
+	}
+}
+
 // hand hands a row over in a transaction, which is rolled back at times.
 func (s *soak) hand(k *key, after func(state) state, random *rand.Rand, push func(feed.Execer) error) {
 	tx, err := s.outbox.begin(s.Context())

@@ -32,7 +32,6 @@ func (t *tally) count(kind, result string) {
 
 // write writes the report of a run, in place of the one before where a file is named.
 func (s *soak) write(title string) {
-	s.compareHeap()
 	text := s.report()
 	s.Log(title + "\n" + text)
 	if *reportFlag == "" || s.Failed() {
@@ -50,11 +49,10 @@ func (s *soak) write(title string) {
 
 func (s *soak) report() string {
 	var b strings.Builder
-	storm := s.server.StormReport()
 	fmt.Fprintf(&b, "%s of traffic by %d goroutines, %s to settle, seed %d, %s, %s/%s.\n\n",
 		s.span, goroutines, s.settled.Round(time.Millisecond), s.seed, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	table(&b, "operation", "results", s.counts)
-	table(&b, "storm", "faults", map[string]map[string]int{fmt.Sprintf("%d calls, rate %g", storm.Calls, storm.Storm.Rate): texts(storm.Faults)})
+	table(&b, "storm", "faults", map[string]map[string]int{fmt.Sprintf("%d calls, rate %g", s.storm.Calls, s.storm.Storm.Rate): texts(s.storm.Faults)})
 	b.WriteString("| moment | heap | goroutines | rows at the fake | imports at the fake |\n|---|---|---|---|---|\n")
 	for _, m := range s.samples {
 		fmt.Fprintf(&b, "| %s | %.1f MiB | %d | %d | %d |\n", m.when, float64(m.heap)/(1<<20), m.goroutines, m.rows, m.imports)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -34,11 +35,13 @@ type soak struct {
 	*testing.T
 	*tally
 	server   *actitotest.Server
+	road     *road
 	client   *actito.Client
 	handler  *actito.WebhookHandler
 	seed     uint64
 	began    time.Time
 	span     time.Duration
+	burst    int           // rows of each lane that are handed over together
 	pause    time.Duration // between two things that a goroutine does, on average
 	grace    time.Duration // for what is open when the traffic ends
 	patience time.Duration // of who looks for an import that nobody knows of
@@ -51,6 +54,7 @@ type soak struct {
 	pages   created
 	batches batches
 	keys    keys
+	storm   actitotest.StormReport
 	samples []sample
 	left    left
 	settled time.Duration
@@ -62,8 +66,9 @@ func TestSoakVirtualHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(23*time.Hour - *virtualSpan/2)
 		server := actitotest.NewServer(actitotest.InMemory(), actitotest.WithImportTimes(15*time.Second, 15*time.Second))
-		s = &soak{T: t, server: server, span: *virtualSpan, pause: 90 * time.Second, grace: time.Hour, patience: 10 * time.Minute}
+		s = &soak{T: t, server: server, span: *virtualSpan, burst: 300, pause: 90 * time.Second, grace: time.Hour, patience: 10 * time.Minute}
 		s.run(newMemory(t), server.Transport(), actito.RateLimit{}, actito.Quota{})
+		s.close()
 	})
 	s.write("In virtual time")
 }
@@ -78,14 +83,15 @@ func TestSoakRealTime(t *testing.T) {
 	transport := &http.Transport{MaxIdleConnsPerHost: 50}
 	server := actitotest.NewServer(actitotest.WithImportTimes(20*time.Millisecond, 20*time.Millisecond),
 		actitotest.WithLimits(actitotest.Limits{PerMinute: 6000, Concurrent: 50, ImportsPerDay: 5000}))
-	s := &soak{T: t, server: server, span: *realSpan, pause: 2 * time.Second, grace: 3 * time.Minute, patience: time.Second}
+	s := &soak{T: t, server: server, span: *realSpan, burst: 300, pause: 2 * time.Second, grace: 3 * time.Minute, patience: time.Second}
 	if s.span > time.Minute {
+		s.burst = 10_000
 		s.patience = 4 * time.Minute
 		s.grace = 10 * time.Minute
 	}
 	s.run(outbox, transport, actito.RateLimit{CallsPerMinute: 6000, Concurrent: 48}, actito.Quota{Limit: 5000})
-
 	transport.CloseIdleConnections()
+	s.close()
 	outbox.close()
 	require.NoError(t, goleak.Find(goroutines))
 	s.left = left{measured: true, files: openFiles(t) - before}
@@ -101,11 +107,13 @@ func TestSoakRealTime(t *testing.T) {
 func (s *soak) run(outbox *outbox, transport http.RoundTripper, rate actito.RateLimit, quota actito.Quota) {
 	s.seed, s.tally, s.outbox = *seedFlag, newTally(), outbox
 	s.addTables()
+	s.road = &road{to: transport}
 	client, err := actito.New(s.server.APIKey, "MyEntity", actito.WithBaseURL(s.server.URL),
-		actito.WithHTTPClient(&http.Client{Transport: transport}), actito.WithRateLimit(rate), actito.WithQuota(quota))
+		actito.WithHTTPClient(&http.Client{Transport: s.road}), actito.WithRateLimit(rate), actito.WithQuota(quota))
 	require.NoError(s, err)
 	s.client = client
 	s.prepare()
+	s.sample("before")
 
 	s.began = time.Now()
 	storm := actitotest.Storm{Seed: s.seed, Rate: 0.05, Longest: min(10*time.Second, s.span/4)}
@@ -126,6 +134,7 @@ func (s *soak) run(outbox *outbox, transport http.RoundTripper, rate actito.Rate
 		random := rand.New(rand.NewPCG(s.seed, uint64(n)))
 		traffic.Go(func() { s.roles()[n%20](n, random) })
 	}
+	traffic.Go(s.bursts)
 	s.measure()
 	traffic.Wait()
 	s.server.Calm()
@@ -136,9 +145,33 @@ func (s *soak) run(outbox *outbox, transport http.RoundTripper, rate actito.Rate
 	feeding.Wait()
 	s.sample("end")
 	s.compare()
-	require.NoError(s, client.Close())
-	s.server.Close()
+	s.storm = s.server.StormReport()
 }
+
+// close leaves of everything the client alone, so that what the heap has grown by is the client's.
+func (s *soak) close() {
+	require.NoError(s, s.client.Close())
+	s.server.Close()
+	s.server, s.road.to = nil, nil
+	s.keys, s.pages, s.batches = keys{}, created{}, batches{}
+	s.sample("closed")
+	before, end, after := s.samples[0], s.samples[len(s.samples)-2], s.samples[len(s.samples)-1]
+	assert.LessOrEqual(s, float64(after.heap), float64(before.heap)+kept+keptOf*float64(end.imports), "bytes that the client and the outbox hold in the end")
+	runtime.KeepAlive(s.client)
+	runtime.KeepAlive(s.outbox)
+}
+
+// What the heap may have grown by in the end: whatever was done, and for each import, which the ledger remembers for a week.
+const (
+	kept   = 1 << 20
+	keptOf = 1 << 10
+)
+
+// road leads to the server as long as there is one.
+type road struct{ to http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper].
+func (r *road) RoundTrip(req *http.Request) (*http.Response, error) { return r.to.RoundTrip(req) }
 
 // roles are what goroutines do: one in twenty each.
 func (s *soak) roles() [20]func(int, *rand.Rand) {

@@ -3,6 +3,7 @@ package soak
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,9 +20,10 @@ type customer struct {
 }
 
 type order struct {
-	ID      string            `actito:"orderId,key"`
-	Name    string            `actito:"status"`
-	Version actito.Opt[int64] `actito:"amount"`
+	ID       string             `actito:"orderId,key"`
+	Name     string             `actito:"status"`
+	Version  actito.Opt[int64]  `actito:"amount"`
+	Customer actito.Opt[string] `actito:"customerID"`
 }
 
 // visit has a key that the service makes: who creates one twice has two.
@@ -56,6 +58,7 @@ func (s *soak) addTables() {
 		Name: "Orders", PrimaryKey: "orderId",
 		Attributes: []actitotest.Attribute{
 			{Name: "orderId", Type: "STRING"}, {Name: "status", Type: "STRING"}, {Name: "amount", Type: "INTEGER"},
+			{Name: "customerID", Type: "STRING"},
 		},
 	})
 	s.server.AddCustomTable("MyEntity", actitotest.Table{
@@ -105,6 +108,7 @@ func (s *soak) prepare() {
 
 	s.outbox.feed, err = feed.Open(s.client, s.outbox.store, feed.WithLogger(slog.New(slog.DiscardHandler)))
 	require.NoError(s, err)
-	s.outbox.customers = feed.Profiles(s.outbox.feed, s.customers)
-	s.outbox.orders = feed.Records(s.outbox.feed, s.orders)
+	spill := feed.SpillToBulk(max(time.Minute, s.span/12))
+	s.outbox.customers = feed.Profiles(s.outbox.feed, s.customers, spill)
+	s.outbox.orders = feed.Records(s.outbox.feed, s.orders, spill, feed.After(s.outbox.customers))
 }
