@@ -261,7 +261,7 @@ func MaxWait(d time.Duration) CallOption {
 }
 
 // BeforeSend runs f just before each attempt of a call is sent, after every wait for the licence's pace, and again as its
-// body is read, when a connection was found. An error ends the call with nothing done by that attempt: it is where whoever
+// body is read, when a connection was found: never twice at a time, nor once the call has ended. An error ends the call with nothing done by that attempt: it is where whoever
 // holds a lease makes sure that it still does.
 func BeforeSend(f func(context.Context) error) CallOption {
 	return func(o *callOptions) { o.before = f }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -42,7 +43,7 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 	var failed atomic.Pointer[error] // what reading an upload, or beginning again, failed with
 	if c.Open == nil && c.Begin != nil && req.Body != nil && req.GetBody != nil {
 		begins := func(body io.ReadCloser) *beginning {
-			return &beginning{ReadCloser: body, call: c, ctx: parent, failed: &failed}
+			return &beginning{ReadCloser: body, attempt: a, call: c, failed: &failed}
 		}
 		out.Body = begins(req.Body)
 		out.GetBody = func() (io.ReadCloser, error) {
@@ -63,6 +64,7 @@ func (s *send) RoundTrip(req *http.Request) (*http.Response, error) {
 
 	sent := time.Now()
 	resp, err := s.next.RoundTrip(out)
+	a.over(err)
 	if err == nil && resp != nil && s.dated != nil && resp.Header.Get("Age") == "" { // else a cache's answer, of another time
 		s.dated(resp.Header.Get("Date"), sent, time.Now())
 	}
@@ -126,6 +128,10 @@ type attempt struct {
 
 	asked, connected atomic.Bool // for a connection
 
+	begins   sync.Mutex // held while the call begins again
+	answered bool
+	failed   bool
+
 	// The watchdog's.
 	limit stall // of the current phase
 	due   time.Time
@@ -138,6 +144,13 @@ func (a *attempt) traced(ctx context.Context) context.Context {
 		GetConn: func(string) { a.asked.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { a.connected.Store(true) },
 	})
+}
+
+// over waits for a beginning that is under way: none comes after it.
+func (a *attempt) over(err error) {
+	a.begins.Lock()
+	defer a.begins.Unlock()
+	a.answered, a.failed = err == nil, err != nil
 }
 
 func (a *attempt) enter(what string, after time.Duration) {
@@ -165,15 +178,15 @@ func (a *attempt) why(err error) error {
 // process may have stood still. A head without its body does nothing.
 type beginning struct {
 	io.ReadCloser
-	call   *Call
-	ctx    context.Context //nolint:containedctx // its life is the attempt's
-	begun  bool
-	failed *atomic.Pointer[error]
+	attempt *attempt
+	call    *Call
+	begun   bool
+	failed  *atomic.Pointer[error]
 }
 
 func (b *beginning) Read(p []byte) (int, error) {
 	if !b.begun {
-		if err := b.call.Begin(b.ctx); err != nil {
+		if err := b.begin(); err != nil {
 			b.failed.CompareAndSwap(nil, &err)
 			return 0, err
 		}
@@ -181,6 +194,22 @@ func (b *beginning) Read(p []byte) (int, error) {
 	}
 	return b.ReadCloser.Read(p)
 }
+
+// begin leaves the call in peace when the attempt is over, which a transport may read on for: what comes after an answer
+// does nothing, and nothing comes after an error.
+func (b *beginning) begin() error {
+	b.attempt.begins.Lock()
+	defer b.attempt.begins.Unlock()
+	switch {
+	case b.attempt.answered:
+		return nil
+	case b.attempt.failed:
+		return errOver
+	}
+	return b.call.Begin(b.attempt.parent)
+}
+
+var errOver = errors.New("the attempt is over")
 
 // uploading is a large request body.
 type uploading struct {

@@ -321,6 +321,37 @@ func TestASmallBodyIsSentOnlyIfTheCallBeginsAgainAsItIsRead(t *testing.T) {
 	assert.Empty(t, arrived)
 }
 
+// A transport may read a body for as long as it likes, also when the attempt is over.
+func TestACallDoesNotBeginWhenItsAttemptIsOver(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ fails, read error }{
+		"answered": {nil, nil}, // what comes now does nothing
+		"failed":   {errors.New("cut"), errOver},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			over, read := make(chan struct{}), make(chan error)
+			link := &send{limits: testLimits, next: inner(func(req *http.Request) (*http.Response, error) {
+				go func() {
+					<-over
+					_, err := io.ReadAll(req.Body)
+					read <- err
+				}()
+				resp, _ := answering(200, "{}")
+				return resp, tt.fails
+			})}
+			begun := 0
+			c := &Call{Method: http.MethodPost, URL: "https://api.actito.test/x", Header: http.Header{}, Body: []byte("{}"),
+				Begin: func(context.Context) error { begun++; return nil }}
+			_, err := link.RoundTrip(requestFor(t, c)) //nolint:bodyclose // of no connection
+			require.Equal(t, tt.fails != nil, err != nil)
+			close(over)
+			require.Equal(t, tt.read, <-read)
+			require.Equal(t, 1, begun)
+		})
+	}
+}
+
 func TestAnAttemptEndsWhenItsAnswerIsClosed(t *testing.T) {
 	t.Parallel()
 	var sent context.Context
