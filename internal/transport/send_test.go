@@ -343,7 +343,7 @@ func TestACallDoesNotBeginWhenItsAttemptIsOver(t *testing.T) {
 			begun := 0
 			c := &Call{Method: http.MethodPost, URL: "https://api.actito.test/x", Header: http.Header{}, Body: []byte("{}"),
 				Begin: func(context.Context) error { begun++; return nil }}
-			_, err := link.RoundTrip(requestFor(t, c)) //nolint:bodyclose // of no connection
+			_, err := link.RoundTrip(requestFor(t, c))
 			require.Equal(t, tt.fails != nil, err != nil)
 			close(over)
 			require.Equal(t, tt.read, <-read)

@@ -125,7 +125,7 @@ func TestAClientIsKilled(t *testing.T) {
 			require.Equal(t, tt.state, o.states(0))
 			require.Equal(t, tt.state, o.states(14*time.Minute))
 			require.Equal(t, tt.lapsed, o.states(16*time.Minute))
-			require.Equal(t, len(tt.lapsed), o.usage().Used+o.usage().Held)
+			require.Equal(t, len(tt.state), o.usage().Used+o.usage().Held)
 			o.reconcile()
 		})
 	}

@@ -240,10 +240,10 @@ func (s *Store) update(ctx context.Context, op string, change func(*actito.Ledge
 		if err != nil {
 			return err
 		}
-		if refused = change(&books); refused != nil {
-			return nil
+		after := before
+		if refused = change(&books); refused == nil {
+			after, err = encode(books)
 		}
-		after, err := encode(books)
 		if err != nil || bytes.Equal(before, after) {
 			return err
 		}
