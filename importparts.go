@@ -19,6 +19,7 @@ import (
 type part struct {
 	im         *importRun
 	number, of int
+	apart      bool // a file was cut, and each has a call of its own
 	files      []StagedFile
 	tableIDs   []string   // of the files; "" where the definition is not known
 	tables     []tableRef // that are counted
@@ -31,10 +32,11 @@ type part struct {
 	id      string // of the reservation; "" for a new one
 	lasting bool   // the reservation may lie until its unit does not count any more
 
-	booking *booking
-	started *Execution // in place of a booking: by a former call with the same key
-	notSent bool       // it was given up
-	ended   time.Time  // when the call did, with an outcome that is not known
+	booking  *booking
+	started  *Execution // in place of a booking: by a former call with the same key
+	accepted string     // the id of its execution
+	notSent  bool       // it was given up
+	ended    time.Time  // when the call did, with an outcome that is not known
 }
 
 // parts makes the calls of an import, in the order in which they are sent.
@@ -45,7 +47,7 @@ func (im *importRun) parts(ctx context.Context, files []StagedFile, tables []tab
 	}
 	var parts []*part
 	for i, files := range calls {
-		p := &part{im: im, number: i + 1, of: len(calls), files: files, tables: tables, once: im.once}
+		p := &part{im: im, number: i + 1, of: len(calls), apart: len(calls) > 1, files: files, tables: tables, once: im.once}
 		if i > 0 && p.once != "" {
 			// The first has the key of an import that is not cut, so that one excludes the other.
 			p.once = fmt.Sprintf("%s part %d", im.once, p.number)
@@ -105,7 +107,7 @@ func (im *importRun) tablesOfPart(ctx context.Context, p *part) error {
 			tables = append(tables, t)
 		}
 	}
-	if p.of > 1 {
+	if p.apart {
 		p.tables = tables
 	}
 	return nil
@@ -114,10 +116,11 @@ func (im *importRun) tablesOfPart(ctx context.Context, p *part) error {
 // fill makes the body of a part's call, with its mark, and the hash that [Once] compares, without it.
 func (im *importRun) fill(p *part) error {
 	letters := newMark()
+	p.mark = ""
 	plain, definition := im.parameters, im.parameters
 	if im.definition != nil {
 		d := *im.definition
-		if p.of > 1 {
+		if p.apart {
 			d.Files = slices.DeleteFunc(slices.Clone(d.Files), func(in InputFile) bool { return !in.fits(p.files[0].Name) })
 		}
 		var err error
@@ -203,6 +206,7 @@ func (im *importRun) handleOf(p *part) Handle {
 		h.ExecutionID = p.started.ID
 	} else {
 		h.ID, h.Prepared, h.Mark, h.Ended, h.NotSent = p.booking.ID, p.booking.At.Round(0), p.mark, p.ended.Round(0), p.notSent
+		h.ExecutionID, h.Uncounted = p.accepted, im.c.quota.failOpen && p.booking.Once == ""
 	}
 	for _, t := range p.tables {
 		h.Tables = append(h.Tables, t.ID)

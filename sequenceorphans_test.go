@@ -220,3 +220,41 @@ func TestIndependentStepsRunAtTheSameTime(t *testing.T) {
 		require.Less(t, b.Imports()[2].Time.Sub(b.Imports()[0].Time), time.Minute)
 	})
 }
+
+func TestAStoredStepWhoseOrphansWereHeldBackIsFoundByItsMark(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newSequenceShop(t)
+		b.Assume(actitotest.NamesInExecutions)
+		seq := sequence(actito.WithoutOrphans)
+		seq.Steps[1].ETL, seq.Steps[1].Definition = b.stored(t, seq.Steps[1].Definition.Files...), nil
+		seq.Steps[1].Import = []actito.ImportOption{actito.DataBytes("orders.csv", []byte("orderId,customerID,note\nO1,C1,\nO2,C2,\nO3,C1,\n")), actito.Keep}
+		b.Fail(actitotest.OpETLTrigger, actitotest.LoseAnswer())
+		var state []byte
+		_, err := b.client.ETLs.RunSequence(t.Context(), seq, saving(t, &state))
+		require.ErrorIs(t, err, actito.ErrOutcomeUnknown)
+		report, err := b.client.ETLs.ResumeSequence(t.Context(), seq, stateOf(t, state))
+		require.ErrorIs(t, err, actito.ErrRowsRejected)
+		require.Equal(t, actito.Account{Rows: 3, Accepted: 2, Refused: 1}, report.Step("orders").Account())
+		arrivedOnce(t, b)
+		require.Len(t, b.Imports(), 3)
+	})
+}
+
+func TestAPartThatIsLeftAloneDefinesItsOwnFileOnly(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newSequenceShop(t)
+		step := bothFiles("", "", false)
+		var parts []*actito.Staged
+		for _, rows := range []string{"O1,C2\n", "O2,C2\n"} {
+			s, err := actito.Stage(t.Context(), actito.DataBytes("orders.csv", []byte("orderId,customerID\n"+rows)))
+			require.NoError(t, err)
+			parts = append(parts, s)
+		}
+		step.Import = []actito.ImportOption{actito.InParts(parts...), actito.DataBytes("lines.csv", []byte("lineId,orderId\nL1,O9\n"))}
+		report, err := b.client.ETLs.RunSequence(t.Context(), actito.Sequence{Steps: []actito.Step{step, sequence(0).Steps[2]}})
+		require.ErrorIs(t, err, actito.ErrRowsRejected)
+		require.Equal(t, 2, report.Step("both").Account().Refused)
+		require.NotContains(t, string(sent(t, b.starts()[1]).definition), `"fileNamePattern":"orders.csv"`, "it would require it")
+		b.counted(t, "Orders", 0, 0)
+	})
+}
