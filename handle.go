@@ -24,9 +24,11 @@ type Handle struct {
 	Prepared time.Time    `json:"prepared,omitzero"` // before the first byte was sent
 	Ended    time.Time    `json:"ended,omitzero"`    // when the call was given up; zero if that is not known
 
+	Uncounted bool `json:"uncounted,omitempty"` // what the ledger has not seen may have been sent all the same: see [Quota].FailOpen
+
 	// Of a part of an import that takes several:
 	NotSent     bool     `json:"notSent,omitempty"`     // an earlier part failed, and this one was given up
-	ExecutionID string   `json:"executionId,omitempty"` // a former call with the same [Once] key had started it
+	ExecutionID string   `json:"executionId,omitempty"` // it was accepted; without ID, of a former call with the same [Once] key
 	Parts       []Handle `json:"parts,omitempty"`       // with [SplitAbove], in the order of the rows; ID is "" then
 }
 

@@ -87,7 +87,9 @@ func bookAll(ctx context.Context, parts []*part) error {
 		case p.started != nil || p.booking != nil && p.booking.holds(time.Now()):
 			continue
 		case p.booking != nil:
-			p.booking.settle(ctx, Free()) // it ran out by this clock
+			insist, cancel := insisting(ctx)
+			p.booking.settle(insist, Free()) // it ran out by this clock
+			cancel()
 			p.booking = nil
 		}
 		err := p.im.book(ctx, p)
@@ -131,11 +133,13 @@ func (im *importRun) book(ctx context.Context, p *part) error {
 	return nil
 }
 
-// giveUp frees what was booked for parts that are not going to be sent.
+// giveUp frees what was booked for parts that are not going to be sent. All of them share the time for it.
 func giveUp(ctx context.Context, parts []*part) {
+	insist, cancel := insisting(ctx)
+	defer cancel()
 	for _, p := range parts {
 		if p.started == nil && p.booking != nil && !p.notSent {
-			p.booking.settle(ctx, Free())
+			p.booking.settle(insist, Free())
 			p.notSent = true
 		}
 	}
@@ -168,13 +172,15 @@ func (im *importRun) sendPart(ctx context.Context, p *part, progress *reporter) 
 	outcome := Used("")
 	switch {
 	case err == nil:
-		outcome.ExecutionID = exec.ID
+		outcome.ExecutionID, p.accepted = exec.ID, exec.ID
 	case errors.Is(err, ErrOutcomeUnknown):
 		outcome = Held()
 	default:
 		outcome = Free()
 	}
-	p.booking.settle(ctx, outcome)
+	insist, cancel := insisting(ctx)
+	defer cancel()
+	p.booking.settle(insist, outcome)
 	// The caller ended it too soon to tell.
 	tooSoon := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrBusy)
 	if api, ok := errors.AsType[*APIError](err); ok && api.Op == im.op && api.Status == http.StatusTooManyRequests && !tooSoon {
@@ -313,7 +319,12 @@ func (b *booking) begin(ctx context.Context) error {
 	return err
 }
 
-// settle records the outcome.
+// insisting is a context for what the ledger has to be told although the caller is gone.
+func insisting(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+}
+
+// settle records the outcome. It insists until the context ends.
 func (b *booking) settle(ctx context.Context, o Outcome) {
 	defer b.hooks.importUnit(ctx, ImportUnit{State: o.State.String()}) // after the ledger: a hook may panic
 	if !b.counted {
@@ -329,10 +340,8 @@ func (b *booking) settle(ctx context.Context, o Outcome) {
 	}
 }
 
-// settle records an outcome, even if the caller is gone, and insists for a while if the store fails.
+// settle records an outcome. It insists until the context ends.
 func (c *core) settle(ctx context.Context, id string, o Outcome) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-	defer cancel()
 	for wait := 100 * time.Millisecond; ; wait *= 2 {
 		err := c.quota.store.Settle(ctx, id, o)
 		if err == nil || errors.Is(err, ErrReservationLost) {

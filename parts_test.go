@@ -124,6 +124,7 @@ func TestAPartThatFailsEndsTheImport(t *testing.T) {
 					if errors.Is(tt.want, actito.ErrOutcomeUnknown) {
 						b.counted(t, "Customers", 1, 1)
 						h = inDoubt(t, err)
+						require.Equal(t, e.Parts[0].ID, h.Parts[0].ExecutionID)
 					} else {
 						b.counted(t, "Customers", 1, 0)
 					}
@@ -257,4 +258,15 @@ func TestPartsOfOneFileComeBeforeTheNextFile(t *testing.T) {
 	require.Len(t, e.Parts, 3)
 	b.counted(t, "Customers", 6, 0)
 	b.counted(t, "Orders", 1, 0)
+}
+
+func TestPartsThatAreGivenUpWaitForTheLedgerTogether(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		store := failingStore{notedStore: &notedStore{}, begin: 1, settle: 10_000}
+		b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: &store}))
+		began := time.Now()
+		_, err := b.client.ETLs.RunOnce(t.Context(), once(b.customers.InputFile("customers.csv", named)), b.inThree(t))
+		require.ErrorIs(t, err, errUnreachable)
+		require.LessOrEqual(t, time.Since(began), 21*time.Second)
+	})
 }

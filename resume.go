@@ -142,7 +142,7 @@ func (r *reconciliation) check(ctx context.Context, h Handle) error {
 func (r *reconciliation) one(ctx context.Context, h Handle) (*Execution, error) {
 	switch {
 	case h.ExecutionID != "":
-		return &Execution{ID: h.ExecutionID, ETLID: h.ETLID, AlreadyStarted: true}, nil
+		return &Execution{ID: h.ExecutionID, ETLID: h.ETLID, AlreadyStarted: h.ID == ""}, nil
 	case h.NotSent:
 		return nil, ErrNotStarted
 	}
@@ -153,13 +153,13 @@ func (r *reconciliation) one(ctx context.Context, h Handle) (*Execution, error) 
 	own := beside.own
 	if own != nil && (own.State == string(unitReserved) || own.State == string(unitBegun)) {
 		// A process that lives all the same must not begin it, or another attempt of it, from now on.
-		if err := r.c.settle(ctx, h.ID, Held()); err != nil && !errors.Is(err, ErrReservationLost) {
+		if err := r.settle(ctx, h.ID, Held()); err != nil && !errors.Is(err, ErrReservationLost) {
 			return nil, r.unknown(h, err)
 		}
 		if beside, err = r.look(ctx, h); err != nil {
 			return nil, r.unknown(h, err)
 		}
-		notBegun := own.State == string(unitReserved) && beside.own != nil && beside.own.At.Equal(own.At)
+		notBegun := !h.Uncounted && own.State == string(unitReserved) && beside.own != nil && beside.own.At.Equal(own.At)
 		if own = beside.own; notBegun && own.State == string(unitHeld) {
 			return r.notStarted(ctx, h)
 		}
@@ -218,6 +218,13 @@ func (r *reconciliation) search(ctx context.Context, h Handle) (*Execution, erro
 	}
 }
 
+// settle records an outcome, even if the caller is gone.
+func (r *reconciliation) settle(ctx context.Context, id string, o Outcome) error {
+	insist, cancel := insisting(ctx)
+	defer cancel()
+	return r.c.settle(insist, id, o)
+}
+
 // unknown is the end of a search that found nothing out.
 func (r *reconciliation) unknown(h Handle, err error) error {
 	return &OutcomeUnknownError{RowsMayBeImported: true, UnitMayBeUsed: true, Handle: h, reconciled: true,
@@ -228,7 +235,7 @@ func (r *reconciliation) unknown(h Handle, err error) error {
 // started settles the unit of an import that was found. What became of it is certain, whatever becomes of the ledger.
 func (r *reconciliation) started(ctx context.Context, h Handle, e *Execution) {
 	defer r.c.hooks.importUnit(ctx, ImportUnit{State: OutcomeUsed.String()}) // after the ledger: a hook may panic
-	err := r.c.settle(ctx, h.ID, Used(e.ID))
+	err := r.settle(ctx, h.ID, Used(e.ID))
 	if errors.Is(err, ErrReservationLost) {
 		err = r.count(ctx, h, e)
 	}
@@ -262,7 +269,7 @@ func (r *reconciliation) count(ctx context.Context, h Handle, e *Execution) erro
 
 // notStarted frees the unit of an import that certainly did not start.
 func (r *reconciliation) notStarted(ctx context.Context, h Handle) (*Execution, error) {
-	if err := r.c.settle(ctx, h.ID, Free()); err != nil {
+	if err := r.settle(ctx, h.ID, Free()); err != nil {
 		return nil, r.unknown(h, within(err, "the list of executions does not have it, and the ledger does not free its unit"))
 	}
 	r.c.hooks.importUnit(ctx, ImportUnit{State: OutcomeFree.String()})

@@ -248,3 +248,22 @@ func TestTwoMachinesThatReconcileAndStartAnewImportOnce(t *testing.T) {
 		})
 	}
 }
+
+// deaf is a ledger that notes what is reserved, and does not hear that it begins.
+type deaf struct{ *actito.MemoryStore }
+
+func (deaf) Begin(context.Context, string) error { return errUnreachable }
+
+func TestAnImportThatIsSentUncountedIsNotTakenForOneThatWasNotSent(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		store := deaf{actito.NewMemoryStore(time.Now).(*actito.MemoryStore)}
+		b := newBulk(t, inMemory(t), actito.WithQuota(actito.Quota{Store: store, FailOpen: true}))
+		b.Assume(actitotest.ExecutionListExists)
+		b.Fail(actitotest.OpRunOnce, actitotest.LoseAnswer())
+		_, err := b.oneCustomer(t.Context())
+		e, err := b.client.Executions.Reconcile(t.Context(), inDoubt(t, err))
+		require.NoError(t, err)
+		require.Equal(t, b.Imports()[0].ExecutionID, e.ID)
+		b.counted(t, "Customers", 1, 0)
+	})
+}
