@@ -126,8 +126,11 @@ func (s *QuotaService) Adjust(ctx context.Context, table string, n int) error {
 	if err != nil {
 		return err
 	}
+	r := q.reservation(time.Now())
+	today := r.window(Bucket{})
 	for _, e := range slices.Backward(list) {
-		if _, id, _ := strings.Cut(e.ID, "/"); n < 0 && strings.HasPrefix(id, adjusted) {
+		_, id, _ := strings.Cut(e.ID, "/")
+		if n < 0 && strings.HasPrefix(id, adjusted) && today.until(e.At).After(r.At) {
 			if err := q.store.Settle(ctx, e.ID, Free()); err != nil {
 				return err
 			}

@@ -132,3 +132,16 @@ func TestSyncCountsATableThatIsGoneAndOneThatIsLoadedTwice(t *testing.T) {
 	require.Len(t, entries, 1)
 	require.Equal(t, []string{"16"}, entries[0].Tables)
 }
+
+func TestAdjustTakesNothingBackOfYesterday(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBulk(t, inMemory(t))
+		require.NoError(t, b.client.Quota.Adjust(t.Context(), "Customers", 1))
+		time.Sleep(25 * time.Hour)
+		require.NoError(t, b.client.Quota.Adjust(t.Context(), "Customers", 1))
+		err := b.client.Quota.Adjust(t.Context(), "Customers", -2)
+		require.ErrorIs(t, err, actito.ErrInvalid)
+		require.ErrorContains(t, err, "1 imports fewer")
+		b.counted(t, "Customers", 0, 0)
+	})
+}

@@ -213,7 +213,7 @@ func (s *Store) Count(ctx context.Context, r actito.Reservation, executionID str
 		return false, fmt.Errorf("sqlquota: count: %w", err)
 	}
 	err = s.update(ctx, "count", licence, func(books *actito.Ledger, now time.Time) (notes []statement, err error) {
-		if added, err = books.Count(now, r, executionID); added {
+		if added, err = books.Count(now, r, executionID); added && len(r.Buckets) > 0 {
 			notes = s.found(licence, r, executionID, now)
 		}
 		return notes, err
