@@ -265,3 +265,15 @@ func TestAnAnswerThatCannotBeUsedTellsHowManyAttemptsItTook(t *testing.T) {
 		require.Equal(t, 2, failed.Attempts)
 	}
 }
+
+func TestALongValueIsHiddenWhereverItEnds(t *testing.T) {
+	t.Parallel()
+	server := newShop(t)
+	customers, err := actito.Profiles[customer](newClient(t, server), "Customers")
+	require.NoError(t, err)
+	long := strings.TrimSpace(strings.Repeat("Ann Peeters ", 1000))
+	server.Fail(actitotest.OpProfileUpsert, actitotest.Status(400).WithBody("application/json", `{"status":400,"message":"too long: `+long+`"}`))
+	_, err = customers.Upsert(t.Context(), customer{ID: "C1", Email: "ann@example.com", FirstName: long})
+	require.ErrorContains(t, err, "too long: [value]")
+	require.NotContains(t, err.Error(), "Peeters")
+}

@@ -252,7 +252,7 @@ func shownError(err error) string {
 	_, isRefusal := errors.AsType[*ValidationError](err)
 	_, isUnknown := errors.AsType[*unknownTableError](err)
 	if !isCall && !isRefusal && !isUnknown {
-		text = mask(shorten(text, 4*most), nil)
+		text = shown(text, nil, most)
 	}
 	return shorten(strings.TrimPrefix(text, "actito: "), most)
 }

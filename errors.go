@@ -136,10 +136,7 @@ func (e *APIError) hint() string {
 	return ""
 }
 
-func (e *APIError) shownMessage() string {
-	const most = 4 << 10 // more than is ever shown, bounded before masking
-	return shorten(mask(shorten(e.Message, most), e.private), 300)
-}
+func (e *APIError) shownMessage() string { return shown(e.Message, e.private, 300) }
 
 // Unwrap makes the cause visible, such as a context's error.
 func (e *APIError) Unwrap() error { return e.Err }

@@ -3,6 +3,7 @@ package actito
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"net/url"
 	"regexp"
 	"slices"
@@ -25,8 +26,25 @@ func mask(s string, private []string) string {
 	return phonePattern.ReplaceAllString(s, "[number]")
 }
 
+// shown masks a text for people, and shortens it to n bytes. A value is hidden wherever it ends. The first half of an
+// address or of a number is not known as one, and left out.
+func shown(s string, private []string, n int) string {
+	s, cut := hideUntil(s, private, 4*n)
+	s = mask(s, nil)
+	if cut && len(s) <= n {
+		return s[:strings.LastIndexByte(s, ' ')+1] + "…"
+	}
+	return shorten(s, n)
+}
+
 // hide is mask for the given values only.
 func hide(s string, private []string) string {
+	s, _ = hideUntil(s, private, math.MaxInt)
+	return s
+}
+
+// hideUntil is hide that ends once so much is to be shown; cut is true if there is more.
+func hideUntil(s string, private []string, most int) (hidden string, cut bool) {
 	var forms []string
 	for _, p := range private {
 		forms = append(forms, p, escape(p), url.PathEscape(p), url.QueryEscape(p))
@@ -34,6 +52,9 @@ func hide(s string, private []string) string {
 	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
 	var b strings.Builder
 	for at := 0; at < len(s); {
+		if b.Len() >= most {
+			return b.String(), true
+		}
 		if form := standsAt(s, at, forms); form != "" {
 			b.WriteString("[value]")
 			at += len(form)
@@ -43,7 +64,7 @@ func hide(s string, private []string) string {
 		b.WriteString(s[at : at+n])
 		at += n
 	}
-	return b.String()
+	return b.String(), false
 }
 
 // appendValues appends the texts and numbers of JSON that was sent, but for the names of a row's members.

@@ -78,8 +78,7 @@ func shownReason(text string, cells []string) string {
 	if identifier.MatchString(text) && !slices.Contains(cells, text) {
 		return text
 	}
-	const most = 60
-	return strings.Map(printable, shorten(mask(shorten(text, 4*most), cells), most))
+	return strings.Map(printable, shown(text, cells, 60))
 }
 
 // shownReject masks the column at fault, unless it is one of the file's.

@@ -49,8 +49,12 @@ func TestASummaryShowsNoValues(t *testing.T) {
 		"a cell":                       {"C1,a@b.be,ANN,ANN,C1", "[value]", "[value]"},
 		"a column of another name":     {"C1,a@b.be,Ann,E,the name Ann", "E", "the name [value]"},
 		"much":                         {"C1,a@b.be,Ann,E" + strings.Repeat(" x", 99) + ",firstName", "E" + strings.Repeat(" x", 29) + " …", "firstName"},
-		"lines":                        {"C1,a@b.be,Ann,\"a\nb\",firstName", "a b", "firstName"},
-		"more cells than columns":      {"C1,a@b.be,Ann,Peeters,E,firstName", "(cells miscounted)", ""},
+		"a long cell": {"C1,a@b.be," + strings.TrimSpace(strings.Repeat("Ann Peeters ", 30)) + ",Value too long: " +
+			strings.TrimSpace(strings.Repeat("Ann Peeters ", 30)) + ",firstName", "Value too long: [value]", "firstName"},
+		"half an address": {"C1,a@b.be,Ann," + strings.Repeat("bob@example.com ", 14) + "bob.peeters-at-home@example.com,firstName",
+			strings.Repeat("[e-mail] ", 6) + "[e-mai…", "firstName"},
+		"lines":                   {"C1,a@b.be,Ann,\"a\nb\",firstName", "a b", "firstName"},
+		"more cells than columns": {"C1,a@b.be,Ann,Peeters,E,firstName", "(cells miscounted)", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
