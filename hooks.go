@@ -13,7 +13,8 @@ import (
 // versions may add some.
 //
 // They are called synchronously, in the goroutine of the call that they are about, often several at once: they should be
-// quick and must be safe for concurrent use. A panic goes to whoever made the call. Their values hold operations, path
+// quick and must be safe for concurrent use. A panic goes to whoever made the call; one in a delivery
+// of a feed ends the process. Their values hold operations, path
 // templates, classes and counts, which are few, and no keys, values or addresses; but errors may carry a server's message
 // ([APIError].Message), so record what they match, not their fields.
 type Hooks struct {

@@ -81,3 +81,17 @@ func TestTheLedgerKnowsBeforeAHookThatPanics(t *testing.T) {
 	require.Equal(t, 1, usage.Used)
 	require.Zero(t, usage.Held)
 }
+
+func TestAPanicWithinUpsertEachGoesToWhoRangesOverIt(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, newShop(t), actito.WithHooks(actito.Hooks{Attempt: func(context.Context, actito.CallInfo, actito.Attempt) {
+		panic("a hook's own fault")
+	}}))
+	customers, err := actito.Profiles[customer](client, "Customers")
+	require.NoError(t, err)
+	assert.PanicsWithValue(t, "a hook's own fault", func() {
+		for range customers.UpsertEach(t.Context(), all(customer{ID: "C1", Email: "ann@example.com"}, customer{ID: "C2", Email: "bob@example.com"})) {
+			assert.Fail(t, "no row was answered")
+		}
+	})
+}

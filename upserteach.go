@@ -17,6 +17,19 @@ type UpsertResult struct {
 // eachWindow is how many rows may be under way; the limiter decides how many are sent at once.
 const eachWindow = 16
 
+// upserted is a result, or what a hook, a limiter or a transport of the user panicked with.
+type upserted struct {
+	UpsertResult
+	panicked any
+}
+
+func upsertOne(ctx context.Context, c *Client, n int, r *request, opts []CallOption) (u upserted) {
+	defer func() { u.panicked = recover() }()
+	u.Row = n
+	u.ID, u.Err = c.write(ctx, r, opts)
+	return u
+}
+
 // upsertEach encodes every row in order, sends them side by side, and yields the results in order.
 func upsertEach[T any](ctx context.Context, c *Client, rows iter.Seq2[T, error], opts []CallOption, encode func(*T, []CallOption) (request, error)) iter.Seq[UpsertResult] {
 	opts = append([]CallOption{Background()}, opts...)
@@ -26,11 +39,14 @@ func upsertEach[T any](ctx context.Context, c *Client, rows iter.Seq2[T, error],
 		defer work.Wait()
 		defer cancel()
 
-		var pending []chan UpsertResult
+		var pending []chan upserted
 		first := func() bool {
 			r := <-pending[0]
 			pending = pending[1:]
-			return yield(r)
+			if r.panicked != nil {
+				panic(r.panicked)
+			}
+			return yield(r.UpsertResult)
 		}
 		if rows == nil {
 			yield(UpsertResult{Err: &ValidationError{Rule: "no-data", Detail: "the rows are nil"}})
@@ -39,21 +55,18 @@ func upsertEach[T any](ctx context.Context, c *Client, rows iter.Seq2[T, error],
 		number := 0
 		for row, failed := range rows {
 			number++
-			n, result := number, make(chan UpsertResult, 1)
+			n, result := number, make(chan upserted, 1)
 			pending = append(pending, result)
 			if err := cmp.Or(failed, ctx.Err()); err != nil {
-				result <- UpsertResult{Row: n, Err: err}
+				result <- upserted{UpsertResult: UpsertResult{Row: n, Err: err}}
 				break
 			}
 			r, err := encode(&row, opts)
 			if err != nil {
-				result <- UpsertResult{Row: n, Err: err}
+				result <- upserted{UpsertResult: UpsertResult{Row: n, Err: err}}
 			} else {
 				c.join(&r)
-				work.Go(func() {
-					id, err := c.write(ctx, &r, opts)
-					result <- UpsertResult{n, id, err}
-				})
+				work.Go(func() { result <- upsertOne(ctx, c, n, &r, opts) })
 			}
 			if len(pending) == eachWindow && !first() {
 				return
