@@ -298,13 +298,21 @@ func (c *codec[T]) keyMember(row *T) (member, error) {
 	case !found || !m.v.IsValid():
 		return m, c.keyField.emptyKey()
 	}
-	if err := m.checkKey(); err != nil { // of a map, whose values bring their types
-		return m, &ValidationError{Column: m.name, Rule: "type", Detail: err.Error()}
+	if err := m.checkType(); err != nil {
+		return m, err
 	}
 	if m.isUnset(m.v) {
 		return m, m.emptyKey()
 	}
 	return m, nil
+}
+
+// checkType refuses a key of a map, whose values bring their types, that has several text forms.
+func (m member) checkType() error {
+	if err := m.checkKey(); err != nil {
+		return &ValidationError{Column: m.name, Rule: "type", Detail: err.Error()}
+	}
+	return nil
 }
 
 func (f *field) emptyKey() error {

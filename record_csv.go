@@ -2,7 +2,6 @@ package actito
 
 import (
 	"bytes"
-	"encoding"
 	"errors"
 	"fmt"
 	"maps"
@@ -187,7 +186,10 @@ func (cols *columns[T]) appendMap(dst []byte, n *notation, values map[string]any
 		if value, found := values[f.name]; found {
 			held++
 			var m member
-			if m, err = cols.codec.mapMember(f.name, value); err == nil {
+			if m, err = cols.codec.mapMember(f.name, value); err == nil && m.v.IsValid() && cols.codec.keyName() == f.name {
+				err = m.checkType()
+			}
+			if err == nil {
 				c := m.cell()
 				dst, state, err = c.append(dst, n)
 			}
@@ -289,8 +291,6 @@ func (c *cell) append(dst []byte, n *notation) ([]byte, optState, error) {
 	case *DateTime:
 		dst, err = p.appendIn(dst, n.loc)
 	case *Date:
-		dst, err = p.AppendText(dst)
-	case encoding.TextAppender:
 		dst, err = p.AppendText(dst)
 	default:
 		v := c.v

@@ -455,3 +455,20 @@ func BenchmarkAppendRowOfMap(b *testing.B) {
 	}
 	require.NoError(b, err)
 }
+
+func TestAKeyOfAMapIsRefusedInAFileAsInACall(t *testing.T) {
+	t.Parallel()
+	c, err := mustCodec[map[string]any](t, CustomTableType).keyedBy("id")
+	require.NoError(t, err)
+	cols, err := c.columns([]string{"id", "a"}, true)
+	require.NoError(t, err)
+	for _, key := range []any{9007199254740993.0, true, Set("x")} {
+		_, _, err := cols.appendRow(nil, ',', UTF8, &map[string]any{"id": key, "a": 1.5})
+		var refused *ValidationError
+		require.ErrorAs(t, err, &refused, "%v", key)
+		require.Equal(t, "id", refused.Column)
+	}
+	line, _, err := cols.appendRow(nil, ',', UTF8, &map[string]any{"id": json.Number("7"), "a": true})
+	require.NoError(t, err)
+	require.Equal(t, "7,TRUE\n", string(line))
+}

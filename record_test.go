@@ -39,6 +39,33 @@ type address struct {
 
 type onlyMarshals string
 
+// stamp has the methods of time.Time, and calendarDay a MarshalText of its own, beside the AppendText of time.Time.
+type (
+	stamp       struct{ time.Time }
+	calendarDay struct{ time.Time }
+)
+
+func (d calendarDay) MarshalText() ([]byte, error) { return d.AppendFormat(nil, time.DateOnly), nil }
+
+// These embed an Opt, and are none.
+type (
+	embedsPointer struct{ *Opt[string] }
+	embedsOpt     struct{ Opt[string] }
+)
+
+func TestATypeOfOnesOwnIsWrittenAsItMarshals(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		ID  string      `actito:"id,key"`
+		Day calendarDay `actito:"day"`
+	}
+	cols, err := mustCodec[row](t, ProfileTableType).columns(nil, true)
+	require.NoError(t, err)
+	line, _, err := cols.appendRow(nil, ',', UTF8, &row{"1", calendarDay{time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)}})
+	require.NoError(t, err)
+	require.Equal(t, "1,2026-11-27\n", string(line))
+}
+
 func (onlyMarshals) MarshalText() ([]byte, error) { return nil, nil }
 
 func TestBadTagsNameTheFieldAndTheRemedy(t *testing.T) {
@@ -80,6 +107,15 @@ func TestBadTagsNameTheFieldAndTheRemedy(t *testing.T) {
 		"a key that is a subscription": {refused[struct {
 			A Opt[bool] `actito:"subscriptions#a,key"`
 		}], []string{".A", "a key must be an attribute"}},
+		"a type that embeds time.Time": {refused[struct {
+			A stamp `actito:"a"`
+		}], []string{".A", "embeds time.Time", "actito.Date", "actito.DateTime"}},
+		"a type that embeds a pointer to an Opt": {refused[struct {
+			A embedsPointer `actito:"a"`
+		}], []string{".A", "use an Opt of plain values"}},
+		"a type that embeds an Opt": {refused[struct {
+			A embedsOpt `actito:"a"`
+		}], []string{".A", "use an Opt of plain values"}},
 		"an unknown option": {refused[struct {
 			A string `actito:"a,omitempty"`
 		}], []string{".A", `"omitempty"`, "omitzero"}},

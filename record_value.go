@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,8 +70,8 @@ func shapeOf(t reflect.Type) (shape, error) {
 	var s shape
 	if t.Kind() == reflect.Pointer {
 		s.wrap, t = wrapPointer, t.Elem()
-	} else if o, ok := reflect.New(t).Interface().(optional); ok {
-		_, value := o.slot()
+	} else if isOpt(t) {
+		_, value := reflect.New(t).Interface().(optional).slot()
 		s.wrap, t = wrapOpt, reflect.TypeOf(value).Elem()
 	}
 	if t.Kind() == reflect.Slice && !implements(t, textUnmarshaler) {
@@ -92,9 +93,34 @@ func shapeOf(t reflect.Type) (shape, error) {
 	return s, nil
 }
 
+// isOpt reports whether t is an [Opt], and not a type that embeds one.
+func isOpt(t reflect.Type) bool {
+	return t.PkgPath() == reflect.TypeFor[Opt[string]]().PkgPath() && strings.HasPrefix(t.Name(), "Opt[")
+}
+
+// embedsAppender reports whether the AppendText of t may be that of an embedded type, although its MarshalText is its own.
+func embedsAppender(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct {
+		return false
+	}
+	return slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.Anonymous && implements(f.Type, textAppender) })
+}
+
 // implements reports whether t or *t has the methods: rows are addressable, so either will do.
 func implements(t, methods reflect.Type) bool {
 	return t.Kind() != reflect.Interface && reflect.PointerTo(t).Implements(methods)
+}
+
+// marshalsTime reports whether the MarshalText of t is that of an embedded [time.Time].
+func marshalsTime(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct || !slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
+		return f.Anonymous && f.Type == reflect.TypeFor[time.Time]()
+	}) {
+		return false
+	}
+	text, err := reflect.New(t).Interface().(encoding.TextMarshaler).MarshalText()
+	zero, _ := time.Time{}.MarshalText()
+	return err == nil && bytes.Equal(text, zero)
 }
 
 func kindOf(t reflect.Type) (kind, error) {
@@ -110,8 +136,10 @@ func kindOf(t reflect.Type) (kind, error) {
 	switch {
 	case (appends || marshals) != unmarshals:
 		return 0, fmt.Errorf("%s needs both MarshalText and UnmarshalText", t)
-	case appends:
+	case appends && (!marshals || !embedsAppender(t)):
 		return appenderKind, nil
+	case marshals && marshalsTime(t):
+		return 0, fmt.Errorf("%s embeds time.Time and its MarshalText: use actito.Date for a day or actito.DateTime for an instant", t)
 	case marshals:
 		return marshalerKind, nil
 	case implements(t, reflect.TypeFor[optional]()):
