@@ -261,8 +261,8 @@ func MaxWait(d time.Duration) CallOption {
 }
 
 // BeforeSend runs f just before each attempt of a call is sent, after every wait for the licence's pace, and again as its
-// body is read, when a connection was found: never twice at a time, nor once the call has ended. An error ends the call with nothing done by that attempt: it is where whoever
-// holds a lease makes sure that it still does.
+// body is read, when a connection was found: never twice at a time, nor once the call has ended. An error ends the call
+// with nothing done by that attempt: it is where whoever holds a lease makes sure that it still does.
 func BeforeSend(f func(context.Context) error) CallOption {
 	return func(o *callOptions) { o.before = f }
 }
@@ -350,7 +350,7 @@ func (c *Client) exchange(ctx context.Context, r *request, template string, o ca
 		call.Open, call.Length = r.file.open, r.file.length
 	case r.answer == transport.Stream:
 		call.Header = c.headers.file
-	case r.method != http.MethodGet && r.method != http.MethodDelete: // also without a body: documented for ordinary calls
+	case r.body != nil || r.method != http.MethodGet && r.method != http.MethodDelete: // also without a body: documented for ordinary calls
 		call.Header = c.headers.write
 	}
 	resp, err := c.chain.Do(ctx, call) //nolint:bodyclose // the chain has, but for streams, which are handed on

@@ -82,6 +82,13 @@ func TestRawCallsThatFail(t *testing.T) {
 	require.NoError(t, answering(t, http.StatusNoContent, "", "").Do(ctx, post, &out))
 	require.NoError(t, answering(t, http.StatusOK, "", "deleted").Do(ctx, actito.RawCall{Method: http.MethodDelete, Path: "/x"}, nil))
 
+	var sent http.Header
+	client := answering(t, http.StatusOK, "", "{}", actito.WithHooks(actito.Hooks{Transport: func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(req *http.Request) (*http.Response, error) { sent = req.Header; return next.RoundTrip(req) })
+	}}))
+	require.NoError(t, client.Do(ctx, actito.RawCall{Method: http.MethodDelete, Path: "/x", Body: []int{7}}, nil))
+	require.Equal(t, "application/json", sent.Get("Content-Type"))
+
 	var refused *actito.ValidationError
 	require.ErrorAs(t, answering(t, http.StatusOK, "", "{}").Do(ctx, actito.RawCall{Path: "/x", Body: func() {}}, nil), &refused)
 	require.Equal(t, "Body", refused.Column)

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -44,6 +45,9 @@ func OnlyRejects(f func(Reject[map[string]string]) bool) RepairOption {
 //
 //actito:through ExecutionService.Rejects ExecutionService.Get
 func (s *ExecutionService) WriteRepair(ctx context.Context, e *Execution, file string, w io.Writer, opts ...RepairOption) (rows int, err error) {
+	if w == nil {
+		return 0, errors.New("actito: WriteRepair: the writer is nil")
+	}
 	out := &repairFile{name: file, w: bufio.NewWriter(w)}
 	for _, opt := range opts {
 		if opt != nil {

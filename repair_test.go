@@ -267,3 +267,9 @@ func TestRepairsThatCannotBegin(t *testing.T) {
 		require.Equal(t, 1, n, name)
 	}
 }
+
+func TestARepairFileNeedsAWriter(t *testing.T) {
+	t.Parallel()
+	_, err := newBulk(t, inMemory(t)).client.Executions.WriteRepair(t.Context(), &actito.Execution{ID: "1"}, "o.csv", nil)
+	require.ErrorContains(t, err, "the writer is nil")
+}

@@ -3,6 +3,8 @@ package actito
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 )
 
 // String is the entity and the table, with a slash between them.
@@ -64,6 +66,9 @@ func ParseMap(object []byte) (map[string]any, error) {
 	var row map[string]any
 	if err := d.Decode(&row); err != nil || row == nil {
 		return nil, &ValidationError{Rule: "json", Detail: "this is no row: use an object of names and values", Err: err}
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, &ValidationError{Rule: "json", Detail: "something follows the row, which would be lost"}
 	}
 	for name, value := range row {
 		row[name] = setEmpty(value)

@@ -112,8 +112,12 @@ func TestWhatCannotBeSentMakesNoMap(t *testing.T) {
 	assert.Nil(t, table.Untyped().Attributes())
 	_, err := table.Map(kept{ID: 1, Newsletter: actito.Null[bool]()})
 	require.ErrorIs(t, err, actito.ErrInvalid)
-	_, err = actito.ParseMap([]byte("[]"))
-	assert.ErrorIs(t, err, actito.ErrInvalid)
+	for _, text := range []string{"[]", `{"customerID":"C1"}{"gsmNumber":null}`, `{} x`} {
+		_, err = actito.ParseMap([]byte(text))
+		require.ErrorIs(t, err, actito.ErrInvalid, text)
+	}
+	_, err = actito.ParseMap([]byte(" {}\n"))
+	require.NoError(t, err)
 }
 
 func TestBeforeSendEndsACallUnsent(t *testing.T) {

@@ -125,8 +125,7 @@ type LaneStats struct {
 
 // Stats counts what the outbox holds, for health checks and metrics. Lanes are in the order in which they were made;
 // those that only the outbox knows come last. A first call cannot tell a holder of the lease that has died from one that
-// lives. It reads the whole index of the outbox: ask every few seconds, not for
-// every request.
+// lives. It reads the whole index of the outbox: ask every few seconds, not for every request.
 func (f *Feed) Stats(ctx context.Context) (Stats, error) {
 	lease, err := f.store.Lease(ctx)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -87,7 +88,12 @@ type LaneOption func(*lane)
 // Parent is a [Lane] of any rows.
 type Parent interface{ core() *lane }
 
-func (l *lane) core() *lane { return l }
+func (l *Lane[T]) core() *lane {
+	if l == nil {
+		return nil
+	}
+	return l.lane
+}
 
 // After lets the rows of a lane wait for the rows of another lane that they name: an order for its customer, not for all
 // customers. A row waits while the outbox holds anything of its parent that was handed over before it, or with it, parked
@@ -245,6 +251,9 @@ func (l *lane) sealed(e Event, p payload) (Event, error) {
 }
 
 func execute(ctx context.Context, tx Execer, statements ...Statement) error {
+	if tx == nil {
+		return errors.New("feed: hand over: the transaction is nil")
+	}
 	for _, s := range statements {
 		if _, err := tx.ExecContext(ctx, s.Query, s.Args...); err != nil {
 			return fmt.Errorf("feed: hand over: %w", err)

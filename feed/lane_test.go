@@ -99,6 +99,10 @@ func TestLanesThatCannotWorkAreRefused(t *testing.T) {
 			f := another(s)
 			refused(t, f, feed.Records(f, orders(s), feed.After(nil)), "same feed")
 		},
+		"after a lane that is nil": func(t *testing.T, s *shop) {
+			f := another(s)
+			refused(t, f, feed.Records(f, orders(s), feed.After((*feed.Lane[customer])(nil))), "same feed")
+		},
 		"after a refused lane": func(t *testing.T, s *shop) {
 			f := another(s)
 			refused(t, nil, feed.Records(f, orders(s), feed.After(feed.Profiles[customer](nil, nil))), "same feed")
