@@ -333,10 +333,10 @@ func (m *machine) settle() {
 		m.halt(p)
 	}
 	m.toggle(m.processes[0])
-	long := time.Minute // in which wrong parents are parked: what waits for them is planned anew all the time
+	pause := time.Minute // wrong parents are parked by then, and what waits for them is planned anew all the time
 	for range 20 {
-		time.Sleep(long)
-		long = 11 * time.Minute // more than any key is left alone
+		time.Sleep(pause)
+		pause = 11 * time.Minute // more than any key is left alone
 		if pending, dead := m.left(); pending+dead == 0 {
 			break
 		}
@@ -410,8 +410,9 @@ func (m *machine) checkOrder() {
 	}
 }
 
-// fire runs random steps, and then checks what has become of them. It returns how often, and how many imports there were.
-func fire(t *testing.T, steps int, lanes ...feed.LaneOption) (runs, imports int) {
+// fire runs random steps, and then checks what has become of them. It returns how many imports there were.
+func fire(t *testing.T, steps int, lanes ...feed.LaneOption) int64 {
+	var imports atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
 		var failed any
 		synctest.Test(t, func(t *testing.T) {
@@ -428,13 +429,13 @@ func fire(t *testing.T, steps int, lanes ...feed.LaneOption) (runs, imports int)
 			m.checkRows()
 			m.checkOrder()
 			m.checkImports()
-			runs, imports = runs+1, imports+len(m.server.Imports())
+			imports.Add(int64(len(m.server.Imports())))
 		})
 		if failed != nil {
 			panic(failed)
 		}
 	})
-	return runs, imports
+	return imports.Load()
 }
 
 func TestWhatArrivesIsWhatTheModelSays(t *testing.T) {
